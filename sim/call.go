@@ -202,7 +202,9 @@ func Within(e Env, d time.Duration, next Handler, r Request) Reply {
 	r.Gone = gone
 	reply := next(r)
 	limit.Stop()
-	if gone.Fired() && reply.Outcome != OK && reply.Outcome != Degraded {
+	// A wait for what is left of the Deadline ends in the same instant as this limit, and on a Wall
+	// either may come first: by the clock it is a timeout all the same.
+	if (gone.Fired() || e.Now() >= end) && reply.Outcome != OK && reply.Outcome != Degraded {
 		reply.Outcome, reply.Retry = Timeout, Unsaid
 	}
 	gone.leave()

@@ -19,8 +19,9 @@ type Env interface {
 	Now() time.Duration
 	// Go starts f as a process; its first turn comes after all that is already due.
 	Go(f func())
-	// At calls f, which must not block, at time t, or after all that is due if t has passed. It is
-	// the cheap form of a process: for arrivals, limits and the inside of a service model.
+	// At calls f, which must not block, at time t, or after all that is due if t has passed; at
+	// Forever it never does. It is the cheap form of a process: for arrivals, limits and the inside
+	// of a service model.
 	At(t time.Duration, f func()) Timer
 	// Await blocks the calling process until a or b fires or d has passed, and reports whether a
 	// has fired. Either may be nil. A wait of no length (d <= 0) and a signal that has fired do
@@ -37,16 +38,14 @@ const Forever time.Duration = math.MaxInt64
 // Sleep blocks the calling process for d and reports whether it slept to the end: false means
 // that gone fired first. gone may be nil.
 func Sleep(e Env, d time.Duration, gone *Signal) bool {
-	if gone.Fired() {
-		return false
-	}
 	e.Await(d, nil, gone)
 	return !gone.Fired()
 }
 
-// until returns the moment d after now, Forever where that lies beyond the end of the clock.
+// until returns the moment d after now, Forever where that lies beyond the end of the clock. Before
+// the zero that Wall.Begin set, now is negative.
 func until(now, d time.Duration) time.Duration {
-	if d > Forever-now {
+	if d == Forever || now > 0 && d > Forever-now {
 		return Forever
 	}
 	return now + d

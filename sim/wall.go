@@ -85,10 +85,14 @@ func (w *Wall) Wait() {
 	}
 }
 
-// At calls f, which must not block, at time t, or soon if t has passed.
+// At calls f, which must not block, at time t, or soon if t has passed; at Forever it never does.
 func (w *Wall) At(t time.Duration, f func()) Timer {
 	c := &wallCall{}
-	c.timer = time.AfterFunc(max(0, t-w.Now()), func() {
+	wait := max(0, t-w.Now())
+	if t == Forever {
+		wait = Forever // before the zero of Now the difference would overflow
+	}
+	c.timer = time.AfterFunc(wait, func() {
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		if !c.over {

@@ -57,7 +57,8 @@ func (w *World) Go(f func()) {
 	w.due.push(turn{&p.node, p.node.generation})
 }
 
-// At calls f, which must not block, at time t, or after all that is due if t has passed.
+// At calls f, which must not block, at time t, or after all that is due if t has passed; at Forever
+// it never does.
 func (w *World) At(t time.Duration, f func()) Timer {
 	n := w.spare
 	if n == nil {
@@ -75,6 +76,9 @@ func (w *World) schedule(t time.Duration, n *node) {
 	if t <= w.now {
 		w.due.push(turn{n, n.generation})
 		return
+	}
+	if t == Forever {
+		return // it never comes, so the run does not wait for it
 	}
 	w.seq++
 	w.heap.push(entry{at: t, seq: w.seq, node: n})
@@ -98,12 +102,9 @@ func (w *World) Await(d time.Duration, a, b *Signal) bool {
 	if p.unwinding {
 		panic("sim: Await in a deferred call after the end of the run")
 	}
-	if a.Fired() {
-		return true
-	}
-	if d <= 0 || b.Fired() {
+	if a.Fired() || b.Fired() || d <= 0 {
 		w.countTurn() // so that a loop on waits of no length is found out
-		return false
+		return a.Fired()
 	}
 	if a != nil {
 		a.waiters.add(&p.waits[0])
@@ -111,9 +112,7 @@ func (w *World) Await(d time.Duration, a, b *Signal) bool {
 	if b != nil {
 		b.waiters.add(&p.waits[1])
 	}
-	if end := until(w.now, d); end != Forever {
-		w.schedule(end, &p.node)
-	}
+	w.schedule(until(w.now, d), &p.node)
 	w.current = nil
 	if !p.yield(struct{}{}) {
 		p.endWait()
@@ -190,8 +189,15 @@ func (w *World) countTurn() {
 func (w *World) Stop() { w.stopped = true }
 
 // end unwinds the processes that still wait and counts them, then lets the idle ones go: a
-// coroutine left behind is a leak.
+// coroutine left behind is a leak. What was to come is taken back, so that a Timer that outlives the
+// run knows.
 func (w *World) end() (blocked int) {
+	over := false
+	defer func() {
+		if !over { // a deferred call said Goexit, as t.Fatal does: the other processes go all the same
+			w.end()
+		}
+	}()
 	for p := w.living.first; p != nil; p = w.living.first {
 		w.living.leave(p)
 		p.unwinding = true
@@ -205,7 +211,15 @@ func (w *World) end() (blocked int) {
 	for _, p := range w.idle {
 		p.stop()
 	}
+	for _, e := range w.heap {
+		e.node.index = -1
+		e.node.generation++
+	}
+	for t, ok := w.due.pop(); ok; t, ok = w.due.pop() {
+		t.node.generation++
+	}
 	w.idle, w.heap, w.due = nil, nil, ring{}
+	over = true
 	return blocked
 }
 

@@ -1,0 +1,66 @@
+package backend
+
+import (
+	"testing"
+	"time"
+
+	"github.com/headroom-dev/headroom/sim"
+)
+
+func benchmark(b *testing.B, m Model, rate float64, request sim.Request) {
+	b.ReportAllocs()
+	w := sim.NewWorld(1)
+	handle := m.Start(w).Handle
+	offer(w, b.N, rate, 30*time.Second, handle, func(int) sim.Request { return request }, nil)
+	if blocked := w.Run(sim.Forever); blocked != 0 {
+		b.Fatalf("%d processes left", blocked)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}
+
+// BenchmarkQueue is M/M/10 at load 0.9: arrival, process, patience, service.
+func BenchmarkQueue(b *testing.B) {
+	q := &Queue{Servers: 10, Service: sim.ExponentialDuration(20 * time.Millisecond), Discipline: FIFO, Cancel: CancelFree}
+	benchmark(b, q, 450, sim.Request{})
+}
+
+// BenchmarkLLM is one replica of the default model at 512/128 tokens.
+func BenchmarkLLM(b *testing.B) {
+	for _, load := range []struct {
+		name  string
+		share float64
+	}{{"load 0.2", 0.2}, {"load 0.8", 0.8}, {"load 1.5", 1.5}} {
+		b.Run(load.name, func(b *testing.B) {
+			m := NewLLM()
+			m.Precision, m.MaxSeqs = FP8, 64
+			if err := m.Validate(); err != nil {
+				b.Fatal(err)
+			}
+			if load.share > 1 {
+				limit := 256 // or the queue grows without end
+				m.Limit = &limit
+			}
+			benchmark(b, m, load.share*m.Capacity(512, 128), sim.Request{Prompt: 512, Output: 128})
+		})
+	}
+}
+
+// BenchmarkService is the default scenario's service in its spike: three replicas behind least
+// connections and a bounded queue, six times as many calls as they carry.
+func BenchmarkService(b *testing.B) {
+	m := fastLLM(b)
+	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: "least-conn", Admission: Admission{Queue: pointer(256)}}
+	network := &Network{DNS: 100 * ms, Connect: 50 * ms, TLS: 150 * ms, RTT: 20 * ms}
+	b.ReportAllocs()
+	w := sim.NewWorld(1)
+	handle := network.Wrap(w, s.Start(w).Handle)
+	offer(w, b.N, 1000, 30*time.Second, handle, func(call int) sim.Request {
+		r := typical(call)
+		r.Via.Fresh = true
+		return r
+	}, nil)
+	if blocked := w.Run(sim.Forever); blocked != 0 {
+		b.Fatalf("%d processes left", blocked)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}

@@ -1,0 +1,386 @@
+package backend
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/headroom-dev/headroom/sim"
+)
+
+// roomy is an engine that nothing bounds but what a test sets.
+var roomy = engineSize{seqs: 256, tokens: 2048, limit: -1, block: 16, blocks: 100_000, cancel: CancelFree}
+
+// engineModel is an engine of given bounds and step time as a Model, which keeps the last engine.
+type engineModel struct {
+	size   engineSize
+	time   StepTime
+	single bool
+	last   *engine
+}
+
+func (m *engineModel) Start(env sim.Env) Replica {
+	m.last = newEngine(env, m.size, m.time)
+	m.last.single = m.single
+	return m.last.replica()
+}
+
+// round is a step time whose sums are easy: 10 ms, 10 us a prompt token, 1 ms a decoding sequence.
+var round = Linear{Base: 10 * time.Millisecond, PerPrefillToken: 10 * time.Microsecond, PerSequence: time.Millisecond}
+
+const ms = time.Millisecond
+
+// checkEngine holds what must be true of every engine at the end of a run.
+func checkEngine(t tester, e *engine) {
+	t.Helper()
+	if e.held != 0 || e.running() != 0 || e.waiting.length != 0 || e.busy || e.context != 0 || len(e.watched)+len(e.leaving) != 0 {
+		t.Errorf("at the end: %d blocks, %d running, %d waiting, busy %v, context %d, %d watched, %d leaving; want nothing",
+			e.held, e.running(), e.waiting.length, e.busy, e.context, len(e.watched), len(e.leaving))
+	}
+}
+
+// TestEngineOneCall: a prompt of 100 tokens and 5 of output, alone: one step for the prompt, which
+// yields the first token, and 4 of decoding.
+func TestEngineOneCall(t *testing.T) {
+	model := &engineModel{size: roomy, time: round}
+	s, _ := newScript(model)
+	s.call(3*ms, 0, sim.Request{Prompt: 100, Output: 5})
+	s.run(t)
+	first := 3*ms + 11*ms
+	same(t, "record", s.log[0], record{0, 3 * ms, first + 4*11*ms, sim.Reply{Outcome: sim.OK, Status: 200, First: first, Tokens: 5}})
+	same(t, "work", s.cost.Work, 55*ms)
+	same(t, "wasted", s.cost.Wasted, time.Duration(0))
+	same(t, "steps and events", []int64{model.last.totals.steps, model.last.totals.events}, []int64{5, 3})
+	checkEngine(t, model.last)
+}
+
+// TestEngineBatches: calls that come together share a step; one that comes in the middle of a step
+// joins at the next boundary, where decoding goes on beside its prompt.
+func TestEngineBatches(t *testing.T) {
+	model := &engineModel{size: roomy, time: round}
+	s, _ := newScript(model)
+	s.call(0, 0, sim.Request{Prompt: 100, Output: 3})
+	s.call(0, 0, sim.Request{Prompt: 200, Output: 2})
+	s.call(5*ms, 0, sim.Request{Prompt: 100, Output: 1})
+	s.run(t)
+	// 0 ms: prompts of 0 and 1, 13 ms. Then both decode beside the prompt of 2, 10 + 1 + 2 ms: 1 and
+	// 2 end at 26 ms. Then 0 alone, 11 ms.
+	same(t, "ends", []time.Duration{s.log[0].Done, s.log[1].Done, s.log[2].Done}, []time.Duration{37 * ms, 26 * ms, 26 * ms})
+	same(t, "first tokens", []time.Duration{s.log[0].Reply.First, s.log[1].Reply.First, s.log[2].Reply.First}, []time.Duration{13 * ms, 13 * ms, 26 * ms})
+	// Every step is shared by its tokens, so the work is the time of the steps, to a picosecond a token.
+	if d := s.cost.Work - 37*ms; d.Abs() > time.Microsecond {
+		t.Errorf("got %v of work, want 37ms", s.cost.Work)
+	}
+}
+
+// TestEngineChunks: a prompt of 5000 tokens beside a decoding sequence, 2048 tokens a step.
+func TestEngineChunks(t *testing.T) {
+	model := &engineModel{size: roomy, time: round}
+	s, _ := newScript(model)
+	s.call(0, 0, sim.Request{Prompt: 100, Output: 6})
+	s.call(1*ms, 0, sim.Request{Prompt: 5000, Output: 1})
+	s.run(t)
+	// 11 ms, then two steps with 2047 prompt tokens and the last 906: 10 + 1 + 20.47, twice, and
+	// 10 + 1 + 9.06.
+	want := 11*ms + 2*(11*ms+20470*time.Microsecond) + 11*ms + 9060*time.Microsecond
+	same(t, "first token of the long prompt", s.log[1].Reply.First, want)
+	same(t, "prompt tokens", model.last.totals.prefilled, int64(5100))
+}
+
+// TestEngineOneAtATime: with one slot, a backlog takes the sum of its step times.
+func TestEngineOneAtATime(t *testing.T) {
+	size := roomy
+	size.seqs = 1
+	s, replica := newScript(&engineModel{size: size, time: round})
+	sum := time.Duration(0)
+	for i := range 20 {
+		prompt, output := 10+i*37%100, 1+i*13%7
+		s.call(0, 0, sim.Request{Prompt: prompt, Output: output})
+		sum += 10*ms + time.Duration(prompt)*10*time.Microsecond + time.Duration(output-1)*11*ms
+	}
+	s.world.At(ms, func() {
+		same(t, "levels", []int{replica.Waiting(), replica.Running(), replica.Free()}, []int{19, 1, 0})
+	})
+	s.run(t)
+	same(t, "the last end", s.log[19].Done, sum)
+	if d := sum - s.cost.Work; d < 0 || d > time.Microsecond { // a step is shared in whole picoseconds
+		t.Errorf("got %v of work, want %v", s.cost.Work, sum)
+	}
+	for i := 1; i < len(s.log); i++ {
+		if s.log[i].Done <= s.log[i-1].Done {
+			t.Errorf("call %d ended at %v, before call %d at %v", i, s.log[i].Done, i-1, s.log[i-1].Done)
+		}
+	}
+}
+
+// TestEngineMemory: blocks for prompt and output are taken at admission; the head of the queue holds
+// up a smaller call behind it.
+func TestEngineMemory(t *testing.T) {
+	size := roomy
+	size.blocks = 10 // 160 tokens
+	s, replica := newScript(&engineModel{size: size, time: round})
+	s.call(0, 0, sim.Request{Prompt: 90, Output: 6})    // 6 blocks
+	s.call(1*ms, 0, sim.Request{Prompt: 79, Output: 1}) // 5 blocks: must wait
+	s.call(2*ms, 0, sim.Request{Prompt: 10, Output: 1}) // 1 block: would fit, waits behind it
+	s.call(3*ms, 0, sim.Request{Prompt: 160, Output: 1})
+	s.world.At(20*ms, func() {
+		same(t, "levels", []int{replica.Waiting(), replica.Running(), replica.Free()}, []int{2, 1, 0})
+		same(t, "share of blocks", replica.Gauges[2].Read(), 0.6)
+	})
+	s.run(t)
+	end := 10900*time.Microsecond + 5*11*ms
+	same(t, "end of the first", s.log[0].Done, end)
+	same(t, "first token of the second", s.log[1].Reply.First, end+10890*time.Microsecond)
+	same(t, "first token of the third", s.log[2].Reply.First, end+10890*time.Microsecond)
+	same(t, "never fits", s.log[3], record{3, 3 * ms, 3 * ms, sim.Reply{Outcome: sim.Error, Status: 400, Reason: "too-long"}})
+	if s.log[3].Reply.Retryable() {
+		t.Error("a call that can never fit may be tried again, want never")
+	}
+}
+
+// TestEngineLimits: its own limit of waiting calls, and the longest sequence.
+func TestEngineLimits(t *testing.T) {
+	size := roomy
+	size.seqs, size.limit, size.length = 1, 1, 1000
+	s, _ := newScript(&engineModel{size: size, time: round})
+	for range 3 {
+		s.call(0, 0, sim.Request{Prompt: 500, Output: 500})
+	}
+	s.call(0, 0, sim.Request{Prompt: 501, Output: 500})
+	s.run(t)
+	same(t, "outcomes", []sim.Outcome{s.log[0].Reply.Outcome, s.log[1].Reply.Outcome, s.log[2].Reply.Outcome, s.log[3].Reply.Outcome},
+		[]sim.Outcome{sim.OK, sim.OK, sim.Busy, sim.Error})
+	same(t, "reason", s.log[2].Reply.Reason, "queue-full")
+}
+
+// TestEngineCancel: one slot. Call 0 runs, and its caller goes at 15 ms, in its second step; call 1
+// waits and its caller goes at 16 ms; call 2 waits to the end. A call is a step of 11 ms and 4 more.
+func TestEngineCancel(t *testing.T) {
+	for _, row := range []struct {
+		cancel       Cancel
+		done         time.Duration // of call 2
+		work, wasted time.Duration
+	}{
+		{CancelFree, (22 + 55) * ms, 77 * ms, 22 * ms}, // the step under way still carries it
+		{CancelQueued, 110 * ms, 110 * ms, 55 * ms},
+		{CancelZombie, 165 * ms, 165 * ms, 110 * ms},
+	} {
+		t.Run(string(row.cancel), func(t *testing.T) {
+			size := roomy
+			size.seqs, size.cancel = 1, row.cancel
+			model := &engineModel{size: size, time: round}
+			s, _ := newScript(model)
+			s.call(0, 15*ms, sim.Request{Prompt: 100, Output: 5})
+			s.call(1*ms, 15*ms, sim.Request{Prompt: 100, Output: 5})
+			s.call(2*ms, 0, sim.Request{Prompt: 100, Output: 5})
+			s.run(t)
+			same(t, "ends", []time.Duration{s.log[0].Done, s.log[1].Done, s.log[2].Done}, []time.Duration{15 * ms, 16 * ms, row.done})
+			same(t, "work", s.cost.Work, row.work)
+			same(t, "wasted", s.cost.Wasted, row.wasted)
+			checkEngine(t, model.last)
+		})
+	}
+}
+
+// TestEngineCancelsAll: when all callers go at once, nothing runs after one more step.
+func TestEngineCancelsAll(t *testing.T) {
+	for _, cancel := range []Cancel{CancelFree, CancelZombie} {
+		size := roomy
+		size.seqs, size.cancel = 50, cancel
+		s, replica := newScript(&engineModel{size: size, time: round})
+		for range 100 {
+			s.call(0, 500*ms, sim.Request{Prompt: 10, Output: 100})
+		}
+		s.world.At(500*ms+100*ms, func() {
+			want := []int{0, 0}
+			if cancel == CancelZombie {
+				want = []int{50, 50}
+			}
+			same(t, string(cancel)+": waiting and running", []int{replica.Waiting(), replica.Running()}, want)
+		})
+		s.run(t)
+	}
+}
+
+// TestEngineTokens: a call that asks for every token gets each once, in order, the first when Reply
+// says, the last when it ends; none comes after its caller has gone.
+func TestEngineTokens(t *testing.T) {
+	s, _ := newScript(&engineModel{size: roomy, time: round})
+	times := make([][]time.Duration, 2)
+	ask := func(i int) func(int) {
+		return func(n int) {
+			if n != len(times[i])+1 {
+				t.Errorf("call %d: got token %d, want %d", i, n, len(times[i])+1)
+			}
+			times[i] = append(times[i], s.world.Now())
+		}
+	}
+	s.call(0, 0, sim.Request{Prompt: 100, Output: 4, Token: ask(0)})
+	s.call(0, 30*ms, sim.Request{Prompt: 100, Output: 50, Token: ask(1)})
+	s.call(0, 0, sim.Request{Prompt: 100, Output: 60})
+	s.run(t)
+	same(t, "call 0", times[0], []time.Duration{13 * ms, 26 * ms, 39 * ms, 51 * ms}) // call 1 leaves at 39 ms
+	same(t, "call 1", times[1], []time.Duration{13 * ms, 26 * ms})
+	same(t, "first and last", []time.Duration{s.log[0].Reply.First, s.log[0].Done}, []time.Duration{13 * ms, 51 * ms})
+}
+
+// TestEngineIsAQueue: without prompts to compute, with fixed outputs and a fixed step, an engine is a
+// queue with max_seqs servers and constant service, but that calls wait for the next boundary, half a
+// step on average: the two agree to that.
+func TestEngineIsAQueue(t *testing.T) {
+	const output, step, servers = 50, 10 * time.Millisecond, 8
+	service := output * step
+	size := roomy
+	size.seqs = servers
+	queue := &Queue{Servers: servers, Service: sim.ConstantDuration(service), Discipline: FIFO, Cancel: CancelFree}
+	engine := &engineModel{size: size, time: Linear{Base: step}}
+	var difference sample
+	for seed := range uint64(10) {
+		mean := func(m Model) float64 {
+			sum := 0.0
+			for _, r := range (traffic{seed: seed, calls: 5000, rate: 0.9 * servers / service.Seconds(), request: func(int) sim.Request {
+				return sim.Request{Prompt: 1, Output: output}
+			}}).carry(t, func(env sim.Env) sim.Handler { return m.Start(env).Handle }) {
+				sum += r.stay().Seconds() / 5000
+			}
+			return sum
+		}
+		difference.add(mean(engine) - mean(queue))
+	}
+	got, err := difference.meanAndError()
+	if got < 0 || got > step.Seconds()+4*err {
+		t.Errorf("got a mean stay %.4f s longer than the queue's, want 0 to %v", got, step)
+	}
+}
+
+// TestEngineLittle: L = lambda W, exactly, over a run that drains.
+func TestEngineLittle(t *testing.T) {
+	m := fastLLM(t)
+	lengths := sim.NewStream(4, "lengths")
+	littles(t, m, 0.85*m.Capacity(512, 128), func(i int) sim.Request {
+		r := lengths.For(i, 0)
+		return sim.Request{Prompt: 1 + r.IntN(1023), Output: 1 + r.IntN(255)}
+	})
+}
+
+// littles carries 20,000 calls and returns the integrals of waiting and running over time, in
+// call-seconds. It holds their sum against the calls' stays.
+func littles(t *testing.T, m Model, rate float64, request func(int) sim.Request) (waiting, running float64, records []record) {
+	t.Helper()
+	records = traffic{seed: 4, calls: 20_000, rate: rate, request: request}.carry(t, func(env sim.Env) sim.Handler {
+		replica := m.Start(env)
+		var last float64
+		var levels [2]int
+		sum := func() { // the levels change in the instants in which calls come and end, and only then
+			now := env.Now().Seconds()
+			waiting += float64(levels[0]) * (now - last)
+			running += float64(levels[1]) * (now - last)
+			last, levels = now, [2]int{replica.Waiting(), replica.Running()}
+		}
+		return func(r sim.Request) sim.Reply {
+			env.At(env.Now(), sum)
+			reply := replica.Handle(r)
+			sum()
+			return reply
+		}
+	})
+	stays := 0.0
+	for _, r := range records {
+		stays += r.stay().Seconds()
+	}
+	near(t, "calls inside, over time", waiting+running, stays, 1e-9)
+	return waiting, running, records
+}
+
+// fastLLM is the default model in fp8 with 64 slots.
+func fastLLM(t testing.TB) *LLM {
+	m := NewLLM()
+	m.Precision, m.MaxSeqs = FP8, 64
+	if err := m.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestLLMCapacity: the estimate is what a backlogged replica carries.
+func TestLLMCapacity(t *testing.T) {
+	for _, row := range []struct {
+		about          string
+		prompt, output int
+		change         func(*LLM)
+	}{
+		{"slots bind", 512, 128, func(*LLM) {}},
+		{"memory binds", 4000, 2000, func(m *LLM) { m.MaxSeqs, m.MaxModelLen = 256, 8192 }},
+		{"the token budget binds", 4000, 8, func(m *LLM) { m.MaxBatchedTokens = 2048 }},
+		{"outputs of one token", 300, 1, func(*LLM) {}},
+	} {
+		t.Run(row.about, func(t *testing.T) {
+			m := fastLLM(t)
+			row.change(m)
+			s, _ := newScript(m)
+			const calls = 3000
+			for range calls {
+				s.call(0, 0, sim.Request{Prompt: row.prompt, Output: row.output})
+			}
+			s.run(t)
+			// The first and the last tenth, when the batch fills and empties, are left out.
+			from, to := s.log[calls/10], s.log[calls*9/10]
+			rate := float64(to.Call-from.Call) / (to.Done - from.Done).Seconds()
+			near(t, "calls a second", m.Capacity(float64(row.prompt), float64(row.output)), rate, 0.05)
+		})
+	}
+}
+
+// TestEngineConserves: over random engines and calls, no step is above its bounds, first tokens come in
+// the order of arrival, tokens are neither lost nor made, and the work booked is the time of the steps.
+func TestEngineConserves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCase(t)
+		c.patient, c.grid = true, 0 // of calls that come in one instant the order is not the schedule's
+		model := &engineModel{size: c.size, time: &watching{of: c.time, size: c.size, t: t}}
+		records, cost := c.run(t, model)
+		e := model.last
+		checkEngine(t, e)
+		if got := e.totals.finished + e.totals.refused; got != e.totals.arrived || int(got) != len(records) {
+			t.Errorf("%d arrived, %d finished, %d refused; want a sum of %d", e.totals.arrived, e.totals.finished, e.totals.refused, len(records))
+		}
+		prompts, decoded := int64(0), int64(0)
+		last := time.Duration(0)
+		slices.SortFunc(records, func(a, b record) int { return a.Call - b.Call })
+		for _, r := range records {
+			if r.Reply.Outcome != sim.OK {
+				continue
+			}
+			q := c.request(r.Call)
+			prompts += int64(q.Prompt)
+			decoded += int64(q.Output) - 1
+			if r.Reply.First < last {
+				t.Errorf("call %d got its first token at %v, a call before it at %v", r.Call, r.Reply.First, last)
+			}
+			last = r.Reply.First
+		}
+		same(t, "prompt tokens", e.totals.prefilled, prompts)
+		same(t, "output tokens", e.totals.decoded, decoded)
+		// A step's time is shared in whole picoseconds, a sequence's work in whole nanoseconds.
+		lost := time.Duration(e.totals.busy/picoseconds) - cost.Work
+		if slack := time.Duration(len(records)) + time.Duration(e.totals.steps*int64(c.size.tokens)/picoseconds) + 1; lost < 0 || lost > slack {
+			t.Errorf("got %v of work in %v of steps: %v apart, want at most %v", cost.Work, time.Duration(e.totals.busy/picoseconds), lost, slack)
+		}
+	})
+}
+
+// watching is a step time that looks at every batch. It is not Affine, so it sees every step.
+type watching struct {
+	of   StepTime
+	size engineSize
+	t    *rapid.T
+}
+
+func (w *watching) StepTime(b Batch) time.Duration {
+	if b.Prefill+b.Decode > w.size.tokens || b.Seqs > w.size.seqs || b.Decode > b.Seqs || b.Prefill+b.Decode < 1 {
+		w.t.Errorf("got a step of %+v in an engine of %+v", b, w.size)
+	}
+	return w.of.StepTime(b)
+}

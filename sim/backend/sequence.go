@@ -1,0 +1,146 @@
+package backend
+
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/sim"
+)
+
+// A sequence is one call inside an engine. It belongs to the caller's process and to the engine at
+// once, and is used again when both have let go of it.
+type sequence struct {
+	done   sim.Signal
+	cost   *sim.Cost
+	token  func(n int)
+	prompt int // tokens
+	output int // tokens
+	blocks int // of keys and values, reserved while it runs
+
+	stage    stage
+	arrived  time.Duration
+	gone     bool          // its caller went and left it here
+	first    time.Duration // when its first token came
+	computed int           // tokens of the prompt
+	chunk    int           // tokens of the prompt in the step under way
+	joined   int64         // the engine's epoch when it began to decode
+	before   int64         // the engine's share at that moment
+	work     int64         // picoseconds of step time it has used, decoding since joined excepted
+	place    int           // in the heap of decoders
+
+	prev, next *sequence // in the queue, or in the free list
+}
+
+// A stage is where a sequence is.
+type stage uint8
+
+const (
+	queued     stage = iota
+	prefilling       // holds a slot; its prompt is being computed
+	decoding         // holds a slot; computes one token a step
+	ended
+)
+
+// A line is the sequences that wait, in order of arrival. It is doubly linked, so that leaving costs
+// the same among ten thousand.
+type line struct {
+	first, last *sequence
+	length      int
+}
+
+func (l *line) join(s *sequence) {
+	s.prev, s.next = l.last, nil
+	if l.last == nil {
+		l.first = s
+	} else {
+		l.last.next = s
+	}
+	l.last = s
+	l.length++
+}
+
+func (l *line) leave(s *sequence) {
+	if s.prev == nil {
+		l.first = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next == nil {
+		l.last = s.prev
+	} else {
+		s.next.prev = s.prev
+	}
+	s.prev, s.next = nil, nil
+	l.length--
+}
+
+// decoders are the decoding sequences by the epoch in which they end: a binary heap. All of them
+// compute one token in every step, so an epoch is a step in which there were any, and no step has to
+// look at each of them. Sequences that end together leave in the order in which they joined.
+type decoders []decoder
+
+type decoder struct {
+	ends  int64 // epoch
+	order int64 // in which it joined
+	*sequence
+}
+
+func (d decoder) before(e decoder) bool {
+	return d.ends < e.ends || d.ends == e.ends && d.order < e.order
+}
+
+func (h *decoders) push(d decoder) {
+	*h = append(*h, d)
+	h.up(len(*h)-1, d)
+}
+
+// remove takes out the decoder at place i.
+func (h *decoders) remove(i int) decoder {
+	old := *h
+	out, last := old[i], len(old)-1
+	moved := old[last]
+	old[last] = decoder{}
+	*h = old[:last]
+	if i == last {
+		return out
+	}
+	if i > 0 && moved.before(old[(i-1)/2]) {
+		h.up(i, moved)
+	} else {
+		h.down(i, moved)
+	}
+	return out
+}
+
+func (h decoders) up(i int, d decoder) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !d.before(h[parent]) {
+			break
+		}
+		h[i] = h[parent]
+		h[i].place = i
+		i = parent
+	}
+	h[i] = d
+	d.place = i
+}
+
+func (h decoders) down(i int, d decoder) {
+	for {
+		least := 2*i + 1
+		if least >= len(h) {
+			break
+		}
+		if right := least + 1; right < len(h) && h[right].before(h[least]) {
+			least = right
+		}
+		if !h[least].before(d) {
+			break
+		}
+		h[i] = h[least]
+		h[i].place = i
+		i = least
+	}
+	h[i] = d
+	d.place = i
+}

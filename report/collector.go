@@ -116,6 +116,7 @@ func (c *Collector) settle(t *Tally, side *Side) (*run, []distribution) {
 		s.side(side, i, seconds(c.config.Phases[i].FromS))
 		r.total.add(&s)
 		times[i] = s.settle()
+		s.waitP99 = p99.ms(t.phases[i].wait.distribution())
 		r.phases = append(r.phases, s)
 		r.rows = append(r.rows, s.row())
 	}

@@ -215,6 +215,7 @@ type RunPhase struct {
 	P50MS      *float64         `json:"p50_ms"`
 	P95MS      *float64         `json:"p95_ms"`
 	P99MS      *float64         `json:"p99_ms"`
+	WaitP99MS  *float64         `json:"wait_p99_ms"`
 	Histogram  string           `json:"histogram"` // HDR V2, compressed, base64: response times of ok calls in µs; "" in runs of over 200 seeds
 }
 

@@ -29,6 +29,7 @@ type Summary struct {
 
 	times         distribution // response times of the ok calls; empty once settled
 	p50, p95, p99 *float64     // of times, in milliseconds; nil where they are too few
+	waitP99       *float64     // milliseconds held back before the first attempt, all calls of one phase; nil where too few
 }
 
 // Summary returns what the run knows of one phase, by its index. Work, Wasted and Causes are not in
@@ -117,7 +118,7 @@ func (s *Summary) row() RunPhase {
 	r := RunPhase{
 		Calls: s.Calls, Outcomes: outcomeCounts(s.Outcomes), Good: s.Good, FirstOK: s.FirstOK, AtPatience: s.AtPatience,
 		Attempts: s.Attempts, WorkS: s.Work.Seconds(), WastedS: s.Wasted.Seconds(), DurationS: s.Span.Seconds(),
-		Delivered: s.Delivered, MeanMS: s.mean(), P50MS: s.p50, P95MS: s.p95, P99MS: s.p99,
+		Delivered: s.Delivered, MeanMS: s.mean(), P50MS: s.p50, P95MS: s.p95, P99MS: s.p99, WaitP99MS: s.waitP99,
 	}
 	for i, n := range s.Over {
 		if n > 0 {

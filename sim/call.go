@@ -178,8 +178,9 @@ func (c *Cost) Book(work time.Duration, wasted bool) {
 }
 
 // Within gives next at most d: the Gone it sees fires when d has passed or when r.Gone fires, and
-// the reply is then a timeout; the Deadline it sees is no later than that. Patience, the limit of
-// one attempt and the deadline of a queue are all this call. With d <= 0 next is not asked at all.
+// the reply is then a timeout, unless an answer came in that very instant; the Deadline it sees is
+// no later than that. Patience, the limit of one attempt and the deadline of a queue are all this
+// call. With d <= 0 next is not asked at all.
 func Within(e Env, d time.Duration, next Handler, r Request) Reply {
 	now := e.Now()
 	if d <= 0 || r.Gone.Fired() {

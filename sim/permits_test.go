@@ -238,6 +238,11 @@ func TestATimedOutWaiterLeavesEveryList(t *testing.T) {
 			if reply.Outcome != Timeout {
 				t.Errorf("Within: got %v, want timeout", reply.Outcome)
 			}
+			reply = Within(w, 3, func(Request) Reply { return Reply{Outcome: OK} }, Request{Gone: &service})
+			if reply.Outcome != OK {
+				t.Errorf("Within: got %v, want ok", reply.Outcome)
+			}
+			service.Child().Fire()
 			service.Then(func() {}).Stop()
 			if len(w.heap) != 0 {
 				t.Fatalf("heap: got %d, want it empty", len(w.heap))

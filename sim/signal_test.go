@@ -201,7 +201,9 @@ func TestFireWakesWaitersThenFollowersInOrder(t *testing.T) {
 			t.Error("a child of a signal that fires has not fired")
 		}
 		s.Fire() // again, from within: nothing
+		add("third call ends")()
 	})
+	s.Then(add("fourth call"))
 	for i := range 3 {
 		w.Go(func() { w.Await(Forever, &s, nil); add(fmt.Sprintf("waiter %d", i))() })
 	}
@@ -209,7 +211,7 @@ func TestFireWakesWaitersThenFollowersInOrder(t *testing.T) {
 	w.At(1, func() { s.Fire(); add("fired")(); s.Fire() })
 	w.Run(Forever)
 	want := []string{"first call", "child's call", "grandchild's call", "third call", "call added while firing",
-		"fired", "waiter 0", "waiter 1", "waiter 2", "waiter of the grandchild"}
+		"third call ends", "fourth call", "fired", "waiter 0", "waiter 1", "waiter 2", "waiter of the grandchild"}
 	if diff := cmp.Diff(want, log); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}

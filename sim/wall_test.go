@@ -239,13 +239,20 @@ func TestWallPanicLeavesTheTurnFree(t *testing.T) {
 func TestWallAwaitInACallPanics(t *testing.T) {
 	w := sim.NewWall(1)
 	got := make(chan any, 1)
-	w.Do(func() {
-		w.At(0, func() { got <- panicOf(func() { sim.Sleep(w, 1, nil) }) })
-	})
-	if got, want := <-got, "sim: Await outside a process: an At callback must not block"; got != want {
-		t.Errorf("got panic %v, want %q", got, want)
+	var over sim.Signal
+	sleep := func() { got <- panicOf(func() { sim.Sleep(w, 1, nil) }); over.Fire() }
+	for during, wait := range map[string]func() any{
+		"a Block": func() (p any) { w.Block(func() { p = <-got }); return p },
+		"a wait":  func() any { w.Await(sim.Forever, &over, nil); return <-got },
+	} {
+		w.Do(func() {
+			over = sim.Signal{}
+			w.At(0, sleep)
+			if got, want := wait(), "sim: Await outside a process: an At callback must not block"; got != want {
+				t.Errorf("during %s: got panic %v, want %q", during, got, want)
+			}
+		})
 	}
-	w.Do(func() {})
 }
 
 // TestWallWaitReturnsWhenAllHaveEnded also when the processes start more.

@@ -115,8 +115,8 @@ func TestWithinDoesNotAskForACallerWhoIsGone(t *testing.T) {
 	w.Run(sim.Forever)
 }
 
-// TestWithinAtTheLimit has the reply come in the very instant of the limit, before it or behind it: an
-// answer that is there is not thrown away, all else is a timeout.
+// TestWithinAtTheLimit has the reply come in the very instant of the limit: an answer that is there is
+// not thrown away, all else is a timeout.
 func TestWithinAtTheLimit(t *testing.T) {
 	for outcome := range sim.NumOutcomes {
 		want := sim.Timeout
@@ -124,8 +124,8 @@ func TestWithinAtTheLimit(t *testing.T) {
 			want = outcome
 		}
 		for order, wait := range map[string]func(w *sim.World, answered *sim.Signal){
-			"before": func(w *sim.World, answered *sim.Signal) { w.Await(sim.Forever, answered, nil) },
-			"behind": func(w *sim.World, answered *sim.Signal) { sim.Sleep(w, 10, nil) },
+			"an event scheduled before the limit": func(w *sim.World, answered *sim.Signal) { w.Await(sim.Forever, answered, nil) },
+			"a wait begun behind it":              func(w *sim.World, answered *sim.Signal) { sim.Sleep(w, 10, nil) },
 		} {
 			w := sim.NewWorld(1)
 			w.Go(func() {
@@ -133,10 +133,13 @@ func TestWithinAtTheLimit(t *testing.T) {
 				w.At(10, answered.Fire) // scheduled before the limit
 				got := sim.Within(w, 10, func(sim.Request) sim.Reply {
 					wait(w, &answered)
-					return sim.Reply{Outcome: outcome}
+					return sim.Reply{Outcome: outcome, Retry: sim.DoNot}
 				}, sim.Request{})
 				if got.Outcome != want || w.Now() != 10 {
-					t.Errorf("%v %s the limit: got %v at %d, want %v at 10", outcome, order, got.Outcome, w.Now(), want)
+					t.Errorf("%v by %s: got %v at %d, want %v at 10", outcome, order, got.Outcome, w.Now(), want)
+				}
+				if wantAdvice := map[bool]sim.Advice{true: sim.DoNot}[want != sim.Timeout]; got.Retry != wantAdvice {
+					t.Errorf("%v by %s: got the advice %v, want %v: a timeout gives none", outcome, order, got.Retry, wantAdvice)
 				}
 			})
 			w.Run(sim.Forever)

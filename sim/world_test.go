@@ -60,46 +60,67 @@ func TestRunEnds(t *testing.T) {
 	const s = time.Second
 	for _, row := range []struct {
 		name    string
-		program func(w *sim.World)
+		program func(w *sim.World, turn func())
 		until   time.Duration
 		now     time.Duration
+		turns   int
 		blocked int
 	}{
-		{"an empty world ends at once", func(w *sim.World) {}, sim.Forever, 0, 0},
-		{"an empty world with an end runs to that end", func(w *sim.World) {}, 5 * s, 5 * s, 0},
-		{"when nothing is to come the clock stays at the last event", func(w *sim.World) { w.At(2*s, func() {}) }, sim.Forever, 2 * s, 0},
-		{"what comes at the end itself still comes", func(w *sim.World) { w.At(5*s, func() { w.Go(func() {}) }) }, 5 * s, 5 * s, 0},
-		{"what comes a nanosecond later does not", func(w *sim.World) { w.At(5*s+1, func() { panic("too late") }) }, 5 * s, 5 * s, 0},
-		{"a sleep over the end is cut", func(w *sim.World) { w.Go(func() { sim.Sleep(w, 6*s, nil) }) }, 5 * s, 5 * s, 1},
-		{"a wait for ever does not keep the world alive", func(w *sim.World) { w.Go(func() { sim.Sleep(w, sim.Forever, nil) }) }, sim.Forever, 0, 1},
-		{"a wait almost for ever is one for ever", func(w *sim.World) {
-			w.Go(func() { sim.Sleep(w, s, nil); sim.Sleep(w, sim.Forever-1, nil) })
-		}, sim.Forever, s, 1},
-		{"a call at Forever never comes", func(w *sim.World) { w.At(sim.Forever, func() { panic("came") }); w.At(s, func() {}) }, sim.Forever, s, 0},
-		{"Stop ends the run after the turn", func(w *sim.World) {
-			w.At(s, func() { w.Stop() })
-			w.At(s, func() { panic("one turn too many") })
-		}, sim.Forever, s, 0},
-		{"Stop leaves the clock where it is", func(w *sim.World) { w.At(s, w.Stop) }, 5 * s, s, 0},
-		{"Stop in a process lets it go on until it blocks", func(w *sim.World) {
-			w.Go(func() {
-				w.Stop()
-				w.At(0, func() { panic("one turn too many") })
-				sim.Sleep(w, s, nil)
-				panic("a turn after Stop")
-			})
-		}, sim.Forever, 0, 1},
-		{"a process without a turn is not counted", func(w *sim.World) { w.Go(func() { panic("a turn after Stop") }); w.Stop() }, sim.Forever, 0, 0},
+		{"an empty world ends at once", func(*sim.World, func()) {}, sim.Forever, 0, 0, 0},
+		{"an empty world with an end runs to that end", func(*sim.World, func()) {}, 5 * s, 5 * s, 0, 0},
+		{"when nothing is to come the clock stays at the last event", func(w *sim.World, turn func()) {
+			w.At(2*s, turn)
+		}, sim.Forever, 2 * s, 1, 0},
+		{"what comes at the end itself still comes, with all that follows in that instant", func(w *sim.World, turn func()) {
+			w.At(5*s, func() { turn(); w.Go(func() { turn(); w.At(0, turn) }) })
+		}, 5 * s, 5 * s, 3, 0},
+		{"what comes a nanosecond later does not", func(w *sim.World, turn func()) {
+			w.At(5*s+1, turn)
+		}, 5 * s, 5 * s, 0, 0},
+		{"a run to time zero has what is due at once", func(w *sim.World, turn func()) {
+			w.At(0, turn)
+			w.Go(turn)
+			w.At(1, turn)
+		}, 0, 0, 2, 0},
+		{"a sleep over the end is cut", func(w *sim.World, turn func()) {
+			w.Go(func() { turn(); sim.Sleep(w, 6*s, nil); turn() })
+		}, 5 * s, 5 * s, 1, 1},
+		{"a wait for ever does not keep the world alive", func(w *sim.World, turn func()) {
+			w.Go(func() { turn(); sim.Sleep(w, sim.Forever, nil); turn() })
+		}, sim.Forever, 0, 1, 1},
+		{"a wait that reaches beyond the end of the clock is one for ever", func(w *sim.World, turn func()) {
+			w.Go(func() { sim.Sleep(w, s, nil); turn(); sim.Sleep(w, sim.Forever-1, nil); turn() })
+		}, sim.Forever, s, 1, 1},
+		{"a call at Forever never comes", func(w *sim.World, turn func()) {
+			w.At(sim.Forever, turn)
+			w.At(s, turn)
+		}, sim.Forever, s, 1, 0},
+		{"Stop ends the run after the turn", func(w *sim.World, turn func()) {
+			w.At(s, func() { w.Stop(); turn() })
+			w.At(s, turn)
+		}, sim.Forever, s, 1, 0},
+		{"Stop leaves the clock where it is", func(w *sim.World, turn func()) { w.At(s, w.Stop) }, 5 * s, s, 0, 0},
+		{"Stop in a process lets it go on until it blocks", func(w *sim.World, turn func()) {
+			w.Go(func() { w.Stop(); w.At(0, turn); turn(); sim.Sleep(w, s, nil); turn() })
+		}, sim.Forever, 0, 1, 1},
+		{"a process that never had a turn is not counted", func(w *sim.World, turn func()) {
+			w.Go(turn)
+			w.Stop()
+		}, sim.Forever, 0, 0, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			noneLeft(t, func() {
 				w := sim.NewWorld(1)
-				row.program(w)
+				turns := 0
+				row.program(w, func() { turns++ })
 				if got := w.Run(row.until); got != row.blocked {
 					t.Errorf("got %d blocked, want %d", got, row.blocked)
 				}
 				if got := w.Now(); got != row.now {
 					t.Errorf("got the clock at %v, want %v", got, row.now)
+				}
+				if turns != row.turns {
+					t.Errorf("got %d turns, want %d", turns, row.turns)
 				}
 			})
 		})

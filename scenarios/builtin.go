@@ -1,0 +1,32 @@
+package scenarios
+
+import (
+	"embed"
+	"slices"
+)
+
+//go:embed *.yaml
+var builtinFiles embed.FS
+
+// An Info introduces a built-in scenario.
+type Info struct{ Name, About string }
+
+// builtins are the scenarios that need no file, in the order in which lists show them; the first is
+// the default.
+var builtins = []Info{
+	{"spike-100-1000", "traffic jumps from 100 to 1000 calls/s for ten seconds; the service carries a fifth of that"},
+	{"spike-equal-patience", "the same jump where all callers are equally patient and the service's own queue is as long: no queue beats another"},
+	{"azure-code", "a recorded code-completion service with its bursts; give a real trace with --trace FILE"},
+}
+
+// Builtins lists the built-in scenarios.
+func Builtins() []Info { return slices.Clone(builtins) }
+
+// Builtin returns the text of a built-in scenario.
+func Builtin(name string) ([]byte, bool) {
+	if !slices.ContainsFunc(builtins, func(b Info) bool { return b.Name == name }) {
+		return nil, false
+	}
+	text, err := builtinFiles.ReadFile(name + ".yaml")
+	return text, err == nil
+}

@@ -1,0 +1,50 @@
+package strategies
+
+import (
+	"math"
+	"time"
+)
+
+// delay returns the wait before retry n, counted from 0: the first retry waits Base. previous is the
+// wait before this one, Base at first, which decorrelated jitter builds on; u is the draw, in [0, 1).
+//
+//	v = min(cap, base·factor^n)
+//	none           v
+//	full           U(0, v)
+//	equal          v/2 + U(0, v/2)
+//	decorrelated   min(cap, U(base, 3·previous))
+//	10%            v + U(0, 0.1·v)
+//	-25%           v - U(0, 0.25·v)
+//	+-20%          v·U(0.8, 1.2)
+//
+// The percentages come after the cap: 30 s and 10 % wait up to 33 s. The forms are those of Brooker's
+// "Exponential Backoff And Jitter" (2015) and, for the percentages, of the OpenAI, gRPC and Python
+// clients. An off-by-one in n halves or doubles every wait.
+func (b *Backoff) delay(n int, previous time.Duration, u float64) time.Duration {
+	base, limit := float64(b.Base), float64(b.Cap)
+	if b.Cap == 0 {
+		limit = math.MaxInt64
+	}
+	v := limit
+	if b.Base == 0 {
+		v = 0 // and not 0·infinity
+	} else if grown := base * math.Pow(b.Factor, float64(n)); grown < limit {
+		v = grown
+	}
+	share := b.Jitter.Percent / 100
+	switch b.Jitter.Kind {
+	case JitterFull:
+		v *= u
+	case JitterEqual:
+		v = v/2 + u*v/2
+	case JitterDecorrelated:
+		v = min(limit, base+u*(3*float64(previous)-base))
+	case JitterAdded:
+		v *= 1 + share*u
+	case JitterTaken:
+		v *= 1 - share*u
+	case JitterAround:
+		v *= 1 + share*(2*u-1)
+	}
+	return duration(v)
+}

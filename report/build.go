@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -31,6 +32,7 @@ func (c *Collector) build() *Result {
 			r.warn(text)
 		}
 	}
+	c.warnOfOneSample(&r)
 	if n := len(r.Seeds); n > 1 && n < 10 {
 		r.warn("intervals from fewer than 10 seeds are rough")
 	}
@@ -132,6 +134,23 @@ func (one *collected) done() []*run {
 	return done
 }
 
+// warnOfOneSample says which strategies have no interval because nothing varied by seed.
+func (c *Collector) warnOfOneSample(r *Result) {
+	var names []string
+	for _, one := range c.per {
+		if one.identical() {
+			names = append(names, one.strategy.Name)
+		}
+	}
+	switch len(names) {
+	case 0:
+	case len(c.per):
+		r.warn("every seed gave the same run, so there is no interval: a trace is one sample")
+	default:
+		r.warn(strings.Join(names, ", ") + ": every seed gave the same run, so there is no interval: a trace is one sample")
+	}
+}
+
 // identical reports whether several runs all counted the same: then nothing varies by seed.
 func (one *collected) identical() bool {
 	done := one.done()
@@ -227,9 +246,6 @@ func (one *collected) warnings(o *Objective) (texts []string) {
 		texts = append(texts, r.warnings...)
 	}
 	name := one.strategy.Name
-	if one.identical() {
-		texts = append(texts, fmt.Sprintf("%s: every seed gave the same run, so there is no interval: a trace is one sample", name))
-	}
 	var clamped, ok, seen int64
 	for i := range one.tally.phases {
 		p := &one.tally.phases[i]

@@ -76,7 +76,7 @@ func spikeResult() *Result {
 // strategy runs the fluid queue: arrivals join while it has room, wait for the backlog before them, and
 // are answered if that takes no longer than their patience.
 func (k sketch) strategy(r *Result, offered []float64, noise *rand.Rand) Strategy {
-	s := Strategy{Name: k.name, About: k.about, Counts: map[string]int64{"retried": int64(1000 * (k.retry - 1))}, Recovered: true}
+	s := Strategy{Name: k.name, About: k.about, Counts: map[string]int64{"retried": int64(1000 * (k.retry - 1))}, Recovered: true, RecoveryShown: true}
 	n := len(offered)
 	s.Series = Series{StepS: 1, Offered: offered, Outcomes: map[string][]float64{}, Good: make([]float64, n), Achieved: make([]float64, n), Attempts: make([]float64, n)}
 	for _, o := range outcomeOrder {

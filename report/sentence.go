@@ -204,8 +204,8 @@ func (r *Result) allEqual(phase int) bool {
 // ownPatience says what s reached within the scenario's own patience, and how long its callers waited.
 func (r *Result) ownPatience(s *Strategy, peak int, isTop bool) string {
 	f := s.figures(peak)
-	if f.SuccessAtPatience == nil {
-		return ""
+	if f.SuccessAtPatience == nil || f.Success != nil && *f.SuccessAtPatience == *f.Success {
+		return "" // the longer patience was not needed
 	}
 	text := fmt.Sprintf("within the callers' own %s: %s", showClock(*r.PatienceS), showWhole(*f.SuccessAtPatience))
 	if !isTop && f.Success != nil {

@@ -184,12 +184,13 @@ func (s *Strategy) toldToWait() string {
 	return showClock(*s.PatienceS)
 }
 
-// recovery says how long after the spike s was back, over the seeds.
+// recovery says how long after the spike s was back, over the seeds; nothing where the load ended too
+// soon after the spike, or had none.
 func (s *Strategy) recovery() string {
 	switch {
 	case s.RecoveryS != nil:
 		return showClock(*s.RecoveryS)
-	case !s.Recovered && s.Total.Calls > 0:
+	case s.RecoveryShown && s.Total.Calls > 0:
 		return "never"
 	}
 	return noData

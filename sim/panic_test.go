@@ -25,7 +25,7 @@ func TestPanicCarriesTheProcessesOwnStack(t *testing.T) {
 		})
 		w.Go(func() {
 			sim.Sleep(w, time.Second, nil)
-			divideTheUndividable(0)
+			t.Error("divided: ", divideTheUndividable(0))
 		})
 		w.At(time.Second+1, func() { t.Error("the run went on after a panic") })
 		p, ok := panicOf(func() { w.Run(sim.Forever) }).(*sim.Panic)

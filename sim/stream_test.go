@@ -59,8 +59,10 @@ func TestStreamSchemeIsPinned(t *testing.T) {
 
 func TestAnEnvKeepsItsStreams(t *testing.T) {
 	world, wall := NewWorld(9), NewWall(9)
-	if world.Rand("a") != world.Rand("a") || wall.Rand("a") != wall.Rand("a") {
-		t.Error("one name gave two streams")
+	for _, env := range []Env{world, wall} {
+		if one, other := env.Rand("a"), env.Rand("a"); one != other {
+			t.Errorf("%T: one name gave two streams", env)
+		}
 	}
 	if got, want := wall.Rand("a").For(1, 2).Uint64(), world.Rand("a").For(1, 2).Uint64(); got != want {
 		t.Errorf("Wall draws %x, World %x: want the same", got, want)

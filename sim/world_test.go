@@ -156,7 +156,7 @@ func TestLeftoversAreUnwoundOldestFirst(t *testing.T) {
 					return sim.Reply{}
 				}, sim.Request{Gone: &gone})
 			},
-			func() { return }, // ends in time, so it is not left over
+			func() {}, // ends in time, so it is not left over
 			func() { sim.Sleep(w, sim.Forever, nil) },
 		} {
 			w.Go(func() {

@@ -1,0 +1,240 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/headroom-dev/headroom/report"
+	"github.com/headroom-dev/headroom/scenarios"
+)
+
+// Options say how Run runs a plan.
+type Options struct {
+	Seeds   []uint64             // one run of each strategy for each; at least one
+	Only    []string             // names of the strategies to run; empty: all of the plan
+	Live    *Endpoint            // the real endpoint; nil: the simulated service, in virtual time
+	Hard    context.Context      // live: cancelled, calls still out are cut off; nil: never
+	Workers int                  // virtual runs side by side; 0: one for each core
+	Command string               // reproduces the run; secrets already removed
+	Version string               // of this program
+	Calls   io.Writer            // a CSV row for each call goes here; nil: none
+	Watch   func(Progress)       // called now and then, from one goroutine at a time; nil: nobody looks
+	Save    func(*report.Result) // live: called at the first interrupt, before the calls still out are waited for
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Done, Total int     // runs (a strategy and a seed) ended, and in all
+	Share       float64 // of all the work, 0 to 1, runs under way included
+	Calls       int64   // calls ended
+	Strategy    string  // of the run that reported last
+	Seed        uint64
+}
+
+// Exit codes that a run can lead to, by Result.ExitCode.
+const (
+	exitMeasured    = 0
+	exitUnmeasured  = 1
+	exitInterrupted = 105
+)
+
+// Run runs the strategies of a plan over the seeds, seed by seed and all strategies of one seed
+// first, so that an interrupted run is still a fair comparison. When ctx is cancelled it returns
+// what was completed, marked as interrupted. The result does not depend on Workers.
+func Run(ctx context.Context, p *Plan, o Options) (*report.Result, error) {
+	contenders, err := p.only(o.Only)
+	if err != nil {
+		return nil, err
+	}
+	if len(o.Seeds) == 0 {
+		return nil, errors.New("a run needs at least one seed")
+	}
+	r, err := newRunner(ctx, p, contenders, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Live != nil {
+		err = r.live()
+	} else {
+		err = r.virtual()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.result(), nil
+}
+
+// only returns the contenders of those names, in the order of the scenario; all for no names.
+func (p *Plan) only(names []string) ([]Contender, error) {
+	if len(names) == 0 {
+		return p.Strategies, nil
+	}
+	var known []string
+	for _, c := range p.Strategies {
+		known = append(known, c.Name)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, errors.New(scenarios.Unknown("strategy", name, known))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(p.Strategies), func(c Contender) bool { return !slices.Contains(names, c.Name) }), nil
+}
+
+// A runner is one Run under way.
+type runner struct {
+	ctx        context.Context
+	plan       *Plan
+	contenders []Contender
+	options    Options
+	config     report.Config
+	given      report.Result
+	collector  *report.Collector
+	watch      *watch
+	calls      *callsFile
+}
+
+func newRunner(ctx context.Context, p *Plan, contenders []Contender, o Options) (*runner, error) {
+	r := &runner{ctx: ctx, plan: p, contenders: contenders, options: o}
+	var err error
+	if r.given, err = p.given(o); err != nil {
+		return nil, err
+	}
+	r.config = p.config(o.Live)
+	if r.given.Offered.GapCV, err = gapCV(p.Scenario, o.Seeds[0]); err != nil {
+		return nil, err
+	}
+	r.collector = r.newCollector()
+	step := 1000
+	if o.Live != nil {
+		step = 1
+	}
+	r.watch = newWatch(o.Watch, step, len(o.Seeds)*len(contenders), p.Scenario.Calls())
+	if o.Calls != nil {
+		r.calls = newCallsFile(o.Calls, r.config)
+	}
+	return r, nil
+}
+
+func (r *runner) newCollector() *report.Collector {
+	var list []report.Strategy
+	for _, c := range r.contenders {
+		list = append(list, report.Strategy{Name: c.Name, About: c.About, PatienceS: c.patienceSeconds(r.plan.Scenario.Requests.Patience)})
+	}
+	return report.NewCollector(r.config, r.given, r.options.Seeds, list)
+}
+
+// result finishes what was collected.
+func (r *runner) result() *report.Result {
+	result := r.collector.Result()
+	r.finish(result)
+	return result
+}
+
+func (r *runner) finish(result *report.Result) {
+	result.Interrupted = r.ctx.Err() != nil
+	switch {
+	case result.Interrupted:
+		result.ExitCode = exitInterrupted
+	case len(result.Validity.Problems) > 0:
+		result.ExitCode = exitUnmeasured
+	default:
+		result.ExitCode = exitMeasured
+	}
+	result.Finding = report.Finding(result)
+}
+
+// recorder returns what takes the records of one run.
+func (r *runner) recorder(tally *report.Tally, name string, seed uint64) func(report.Record) {
+	count := r.watch.counter(name, seed)
+	if r.calls == nil {
+		return func(rec report.Record) {
+			tally.Add(rec)
+			count()
+		}
+	}
+	return func(rec report.Record) {
+		tally.Add(rec)
+		count()
+		r.calls.add(name, seed, &rec)
+	}
+}
+
+// named says which run an error came from.
+func named(err error, c Contender, seed uint64) error {
+	return fmt.Errorf("%s with seed %d: %w", c.Name, seed, err)
+}
+
+// live runs one strategy after the other against the endpoint, each on connections of its own. The
+// order is turned round from seed to seed, so that a drift of the target does not always favour the
+// same strategy. Unlike in virtual time, a run that was cut short counts as far as it came.
+func (r *runner) live() error {
+	hard := r.options.Hard
+	if hard == nil {
+		hard = context.Background()
+	}
+	spans := r.plan.Scenario.Spans()
+	var phases []string
+	for _, span := range spans {
+		phases = append(phases, span.Name)
+	}
+	for i, seed := range r.options.Seeds {
+		for turn := range r.contenders {
+			which := turn
+			if i%2 == 1 {
+				which = len(r.contenders) - 1 - turn
+			}
+			if r.ctx.Err() != nil {
+				return nil
+			}
+			if err := r.liveRun(hard, phases, which, i, seed); err != nil {
+				return named(err, r.contenders[which], seed)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *runner) liveRun(hard context.Context, phases []string, which, place int, seed uint64) error {
+	c := r.contenders[which]
+	name := r.plan.Scenario.Name + "/" + c.Name
+	if len(r.options.Seeds) > 1 {
+		name = fmt.Sprintf("%s/%d", name, seed)
+	}
+	part := newPartial(r.config)
+	record := r.recorder(part.tally, c.Name, seed)
+	run := LiveRun{
+		Name:     name,
+		Strategy: c.New(),
+		Seed:     seed,
+		Schedule: func() (Source, error) { return r.plan.Scenario.Schedule(seed) },
+		Patience: r.plan.Scenario.Requests.Patience,
+		Phases:   phases,
+		Closed:   closedPhase(r.plan.Scenario),
+		Limit:    tightest(r.config.Objective),
+		Add:      func(rec report.Record) { part.add(rec, record) },
+
+		Priorities: r.config.Priorities,
+	}
+	if run.Closed >= 0 {
+		run.Concurrency = r.plan.Scenario.Load.Phases[run.Closed].Concurrency
+	}
+	if r.options.Save != nil {
+		began := time.Now()
+		stop := context.AfterFunc(r.ctx, func() { r.saveWith(part, which, place, time.Since(began)) })
+		defer stop()
+	}
+	side, err := Wall(r.ctx, hard, r.options.Live, run)
+	if err != nil {
+		return err
+	}
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	r.collector.Add(which, place, part.tally, side)
+	r.watch.ended()
+	return nil
+}

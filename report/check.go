@@ -128,13 +128,14 @@ func (f *Figures) check(in string, faults *faults) {
 	}{
 		{"success", f.Success, f.SuccessCI}, {"success_at_patience", f.SuccessAtPatience, f.SuccessAtPatienceCI},
 		{"good", f.Good, f.GoodCI}, {"mean_ms", f.MeanMS, f.MeanCI}, {"amplification", f.Amplification, f.AmplificationCI},
-		{"wasted_work", f.WastedWork, f.WastedWorkCI},
+		{"wasted_work", f.WastedWork, f.WastedWorkCI}, {"goodput_qps", f.GoodputQPS, f.GoodputCI},
+		{"throughput_qps", f.ThroughputQPS, f.ThroughputCI},
 	} {
 		if of.ci != nil {
 			faults.rising(in+": "+of.name+" in its interval", &of.ci[0], of.value, &of.ci[1])
 		}
 	}
-	for _, ci := range []*Interval{f.P50CI, f.P95CI, f.P99CI, f.GoodputCI, f.ThroughputCI} {
+	for _, ci := range []*Interval{f.P50CI, f.P95CI, f.P99CI} {
 		if ci != nil {
 			faults.rising(in+": an interval", &zero, &ci[0], &ci[1])
 		}

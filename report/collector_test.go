@@ -85,6 +85,7 @@ func TestCheckSeesABrokenResult(t *testing.T) {
 		"a process left over":        func(s *Strategy) { s.Validity.Blocked++ },
 		"another run's histogram":    func(s *Strategy) { s.Runs[0].Phases[0].Histogram = s.Runs[0].Phases[1].Histogram },
 		"a histogram cut short":      func(s *Strategy) { s.Phases[0].Histogram = s.Phases[0].Histogram[:40] },
+		"a rate beside its interval": func(s *Strategy) { s.Phases[0].ThroughputCI = &Interval{0, *s.Phases[0].ThroughputQPS / 2} },
 		"a missing phase":            func(s *Strategy) { s.Phases = s.Phases[1:] },
 	}
 	for name, breaks := range breaks {
@@ -406,60 +407,4 @@ func outcomesInOrder() (all []sim.Outcome) {
 		all = append(all, o)
 	}
 	return all
-}
-
-// defaultSized is a Collector filled like the default run: six strategies, 20 seeds, three phases.
-func defaultSized(tb testing.TB) *Collector {
-	tb.Helper()
-	c := spikeConfig(1)
-	seeds := make([]uint64, 20)
-	strategies := make([]Strategy, 6)
-	for i := range seeds {
-		seeds[i] = uint64(i + 1)
-	}
-	col := NewCollector(c, Result{Name: "spike-100-1000"}, seeds, strategies)
-	tally := NewTally(c)
-	for s := range strategies {
-		for i, seed := range seeds {
-			tally.Reset()
-			singleServer(c, seed, time.Duration(s+1)*time.Millisecond, 30*time.Second, tally.Add)
-			col.Add(s, i, tally, sideOf(tally))
-		}
-	}
-	return col
-}
-
-func BenchmarkBuild(b *testing.B) {
-	col := defaultSized(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		col.Result()
-	}
-	var out bytes.Buffer
-	if err := WriteJSON(&out, col.Result()); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(out.Len()), "run.json-bytes")
-}
-
-func BenchmarkCollectorAdd(b *testing.B) {
-	c := spikeConfig(1)
-	tally := NewTally(c)
-	singleServer(c, 1, 4*time.Millisecond, 5*time.Second, tally.Add)
-	side := sideOf(tally)
-	b.ReportAllocs()
-	for b.Loop() {
-		col := NewCollector(c, Result{}, []uint64{1}, []Strategy{{Name: "one"}})
-		col.Add(0, 0, tally, side)
-	}
-}
-
-func BenchmarkWriteJSON(b *testing.B) {
-	r := defaultSized(b).Result()
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := WriteJSON(&bytes.Buffer{}, r); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/headroom-dev/headroom/sim"
 )
 
@@ -261,6 +263,33 @@ func TestIntervalsAgreeWithWorkedExamples(t *testing.T) {
 	}
 	if m, mi := medianInterval(values[14:]); m != 3 || *mi != (Interval{1, 6}) {
 		t.Errorf("median of 1 to 6: got %v %v, want 3 [1 6]", m, *mi)
+	}
+}
+
+func TestRateIntervalsLieAroundTheRateThatIsPrinted(t *testing.T) {
+	interval := func(counts []int64, spans ...time.Duration) *Interval {
+		var runs []*Summary
+		for i, n := range counts {
+			runs = append(runs, &Summary{Good: n, Span: spans[i%len(spans)]})
+		}
+		return rateInterval(runs, func(s *Summary) int64 { return s.Good })
+	}
+	// Runs of one length: the t-interval of their rates.
+	_, want := meanInterval([]float64{100, 120, 110, 90})
+	if diff := cmp.Diff(want, interval([]int64{1000, 1200, 1100, 900}, 10*time.Second), cmpopts.EquateApprox(1e-12, 0)); diff != "" {
+		t.Errorf("runs of 10 s (-want +got):\n%s", diff)
+	}
+	// A run that ended at once, as a closed loop against a full queue does: its 16 calls in 0.1 s weigh
+	// no more than 0.1 s of the others. The rate is 6016 calls in 60.1 s.
+	got := interval([]int64{16, 2990, 3010}, 100*time.Millisecond, 30*time.Second, 30*time.Second)
+	if rate := 6016 / 60.1; got == nil || math.Abs((got[0]+got[1])/2-rate) > 1e-9 {
+		t.Errorf("runs of different lengths: got %v, want an interval around %v", got, rate)
+	}
+	if got := interval([]int64{10}, time.Second); got != nil {
+		t.Errorf("one run: got %v, want none", got)
+	}
+	if got := interval([]int64{10, 10}, 0); got != nil {
+		t.Errorf("runs of no length: got %v, want none", got)
 	}
 }
 

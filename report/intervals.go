@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -166,17 +167,19 @@ func meanVIF(runs []*Summary) float64 {
 	return total / float64(len(runs))
 }
 
-// rateInterval is the t-interval of a rate per second over runs; never below 0.
+// rateInterval is the t-interval of a rate per second over runs, R +- t_(k-1) se with R = sum x / sum T
+// and se of the ratio estimator; never below 0. Where all runs last equally long it is the t-interval
+// of the rates of the runs. Where they do not, as in a closed loop, it still lies around the R that
+// is printed, which the mean of the runs' rates is not.
 func rateInterval(runs []*Summary, of func(s *Summary) int64) *Interval {
-	var rates []float64
-	for _, r := range runs {
-		if r.Span > 0 {
-			rates = append(rates, float64(of(r))/r.Span.Seconds())
-		}
+	counts, spans := make([]float64, len(runs)), make([]float64, len(runs))
+	for i, r := range runs {
+		counts[i], spans[i] = float64(of(r)), r.Span.Seconds()
 	}
-	_, ci := meanInterval(rates)
-	if ci != nil {
-		ci[0] = max(ci[0], 0)
+	rate, se := ratioEstimate(counts, spans)
+	if math.IsNaN(se) || negligible(se, rate) {
+		return nil
 	}
-	return ci
+	half := tQuantile(len(runs)) * se
+	return interval(max(rate-half, 0), rate+half)
 }

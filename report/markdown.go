@@ -159,12 +159,15 @@ const glossary = `## What the words mean
 - **good**: ok and inside the objective's time limits; without an objective every ok call.
 - **P50, P95, P99**: response time of ok calls from the intended start to the last byte, nearest rank: the ceil(n q)-th
   smallest of n, from HDR histograms of three digits, pooled over the seeds.
-- **ok/s, good/s**: throughput and goodput, calls per second of the phase.
+- **ok/s**: throughput, the ok answers that came during the phase, to calls of whatever phase, per second of it.
+- **good/s**: goodput, the good calls of the phase itself per second of it, whenever their answer came. Where answers come
+  after their phase it is larger than ok/s.
 - **attempts**: attempts per call, the amplification; **first try**: calls whose first attempt was ok / all offered calls.
 - **waited**: intended start to the first attempt, or to giving up: all calls.
 - **wasted work**: service time spent on attempts whose answer reached nobody / all service time.
 - **recovery**: time after the spike until the trailing 10 s keep the objective for 30 s.
-- **CI, [a, b]**: two-sided 95 % interval over the seeds. A run of one seed has none. ` + "`-`" + ` is no data.
+- **CI, [a, b]**: two-sided 95 % interval over the seeds. One simulated run has none; fewer than five live runs have only
+  that of shares, from within the runs. ` + "`-`" + ` is no data.
 `
 
 // capped joins the sections, leaving out the most dispensable ones, last first, until the page is

@@ -420,33 +420,3 @@ func FuzzRender(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkPlots(b *testing.B) {
-	for name, r := range map[string]*Result{"spike": spikeResult(), "hour": longResult(6)} {
-		for _, p := range Plots(r) {
-			b.Run(name+"/"+p.Name+"/svg", func(b *testing.B) {
-				for b.Loop() {
-					if err := p.WriteSVG(io.Discard); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-			b.Run(name+"/"+p.Name+"/png", func(b *testing.B) {
-				for b.Loop() {
-					if err := p.WritePNG(io.Discard); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
-}
-
-func BenchmarkText(b *testing.B) {
-	r := spikeResult()
-	for b.Loop() {
-		if err := WriteText(io.Discard, r, Options{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

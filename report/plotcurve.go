@@ -34,9 +34,14 @@ func plotCurve(r *Result) (Plot, bool) {
 	most = math.Max(most, bound)
 	least, below := floor(most, bound, curves)
 	f := frame{title: "Response time of ok calls by percentile, phase " + short(r.Phases[peak].Name, 16), subtitle: r.subtitle(),
-		note: "A line ends where fewer than 10 calls lie beyond it; bars are 95 % intervals over the seeds. Failed calls are not on it: see success."}
+		note: "A line ends where fewer than 10 calls lie beyond it."}
+	if bars := r.barsNote([]int{peak}, func(f *Figures) []*Interval { return []*Interval{f.P50CI, f.P95CI, f.P99CI} }); bars != "" {
+		f.note += " " + bars
+	}
 	if below {
-		f.note = "A line ends where fewer than 10 calls lie beyond it; bars are 95 % intervals. " + belowNote
+		f.note += " " + belowNote
+	} else {
+		f.note += " Failed calls are not on it: see success."
 	}
 	p := newPanel()
 	setMillis(p, least, most)

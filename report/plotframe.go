@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -24,6 +26,25 @@ type keyEntry struct {
 
 // subtitle says which run it is, and whether simulated or measured: plots travel alone.
 func (r *Result) subtitle() string { return short(r.Name, 32) + ", " + ascii(r.kind()) }
+
+// barsNote says what the bars of a plot are; "" where none of the phases has an interval to draw.
+func (r *Result) barsNote(phases []int, drawn func(*Figures) []*Interval) string {
+	for i := range r.Strategies {
+		for _, phase := range phases {
+			if !slices.ContainsFunc(drawn(r.Strategies[i].figures(phase)), func(ci *Interval) bool { return ci != nil }) {
+				continue
+			}
+			switch {
+			case !r.Measured:
+				return "Bars: 95 % intervals over the seeds."
+			case len(r.Seeds) < fewRuns:
+				return "Bars: 95 % intervals from within " + oneRun(len(r.Seeds)) + "."
+			}
+			return "Bars: 95 % intervals over the runs."
+		}
+	}
+	return ""
+}
 
 // Sizes of the frame.
 const (

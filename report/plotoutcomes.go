@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -51,6 +52,7 @@ func plotOutcomes(r *Result) (Plot, bool) {
 	if !any || end <= 0 {
 		return Plot{}, false
 	}
+	note = strings.TrimSpace(r.meanNote(end, limit) + " " + note)
 	f := frame{title: "How calls ended, over time", subtitle: r.subtitle(), note: note}
 	for _, k := range kinds {
 		f.key = append(f.key, keyEntry{outcomeColors[k].name, areaSample(outcomeColors[k].color)})

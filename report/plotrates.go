@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -21,13 +23,16 @@ func plotRates(r *Result) (Plot, bool) {
 	all := make([]lines, n)
 	for i := range n {
 		s := &r.Strategies[i].Series
-		line := func(values []float64) []point { return stepped(meanStretches(values, s.StepS, end, limit)) }
+		line := func(values []float64) []point {
+			return stepped(meanStretches(values, s.StepS, wholeSteps(end, s.StepS), limit))
+		}
 		all[i] = lines{line(s.Offered), line(s.Achieved), line(s.Good)}
 		most = max(most, highest(all[i].offered), highest(all[i].achieved))
 	}
 	if most <= 0 || end <= 0 {
 		return Plot{}, false
 	}
+	note = strings.TrimSpace(r.meanNote(end, limit) + " " + note)
 	offered := draw.LineStyle{Color: offGrey, Width: 1.2}
 	good := "good"
 	if r.Objective == nil {

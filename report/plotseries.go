@@ -66,6 +66,31 @@ func meanStretches(values []float64, step, end float64, limit int) []stretch {
 	return stretches
 }
 
+// meanNote says over how long a plot of counts takes its means, where that is longer than a second: a
+// spike of a second is then drawn lower and wider than it was.
+func (r *Result) meanNote(end float64, limit int) string {
+	wide := 0.0
+	for i := range r.Strategies {
+		s := &r.Strategies[i].Series
+		if stretches := meanStretches(s.Offered, s.StepS, end, limit); len(stretches) > 0 {
+			wide = math.Max(wide, stretches[0].to-stretches[0].from)
+		}
+	}
+	if wide <= 1 {
+		return ""
+	}
+	return "Each step is the mean of " + showClock(wide) + "; the busiest second had " + showWholeNumber(r.Offered.PeakQPS) + " calls."
+}
+
+// wholeSteps is end less a last step that the load fills only in part: its calls per second would look
+// like a fall at the end. An end within the first step stays.
+func wholeSteps(end, step float64) float64 {
+	if step <= 0 || end < step {
+		return end
+	}
+	return math.Floor(end/step+1e-9) * step
+}
+
 func addUp(values []float64) float64 {
 	total := 0.0
 	for _, v := range values {

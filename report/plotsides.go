@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -28,13 +29,14 @@ func plotSides(r *Result) (Plot, bool) {
 	if len(phases) == 0 || n == 0 {
 		return Plot{}, false
 	}
-	f := frame{title: "Success of the strategies, by phase", subtitle: r.subtitle(), note: "Bars: 95 % intervals over the seeds."}
+	f := frame{title: "Success of the strategies, by phase", subtitle: r.subtitle(), note: r.barsNote(phases, func(f *Figures) []*Interval { return []*Interval{f.SuccessCI, f.SuccessAtPatienceCI} })}
 	if r.Objective != nil && r.Objective.Success != nil {
 		f.note += " Dashed: objective, >= " + plainPercent(*r.Objective.Success) + "."
 	}
 	if len(r.patient()) > 0 {
 		f.note += " Hollow and (in brackets): within the callers' own " + showClock(*r.PatienceS) + ", where they were told to wait longer."
 	}
+	f.note = strings.TrimSpace(f.note)
 	looks := r.looks()
 	var row []*plot.Plot
 	for i, phase := range phases {
@@ -82,9 +84,13 @@ func (r *Result) side(phase int, looks []look) mark {
 		x, y := p.Transforms(&c)
 		info := &r.Phases[phase]
 		c.FillText(lettering(10, ink, true), vg.Point{X: c.Min.X, Y: c.Max.Y + 3}, short(info.Name, 14))
-		if info.RateQP > 0 {
+		if !info.Closed {
+			rate := showQPS(info.RateQP) + "/s"
+			if info.Recorded {
+				rate = "mean " + rate
+			}
 			at := placed(lettering(8, faint, false), draw.XRight, draw.YBottom)
-			c.FillText(at, vg.Point{X: c.Max.X, Y: c.Max.Y + 4}, showQPS(info.RateQP)+"/s")
+			c.FillText(at, vg.Point{X: c.Max.X, Y: c.Max.Y + 4}, rate)
 		}
 		for _, tick := range p.X.Tick.Marker.Ticks(0, 1) {
 			at := snap(x(tick.Value))

@@ -71,7 +71,7 @@ type Gauge struct {
 }
 
 // Validity is the generator's own health: whether the run is a measurement at all. A virtual run
-// is always on time; its times are zero.
+// is always on time, so its lags are null: there was nothing to measure.
 type Validity struct {
 	Planned       int64    `json:"planned"`
 	Sent          int64    `json:"sent"`             // calls that entered the strategy

@@ -57,10 +57,12 @@ type PhaseInfo struct {
 	Name   string  `json:"name"`
 	FromS  float64 `json:"from_s"`
 	ToS    float64 `json:"to_s"`    // a closed-loop phase: when its last call ended
-	RateQP float64 `json:"rate"`    // calls per second after any ramp; 0 for a closed loop
+	RateQP float64 `json:"rate"`    // calls per second after any ramp; of a trace the mean; 0 for a closed loop
 	RampS  float64 `json:"ramp_s"`  // seconds of ramp at its beginning
 	Closed bool    `json:"closed"`  // closed loop: waiting is hidden
 	IsPeak bool    `json:"is_peak"` // the phase with the highest rate: the spike
+
+	Recorded bool `json:"recorded"` // replayed from a trace: no second need have had the rate
 }
 
 // Offered is the traffic that every strategy met, a mean over seeds.

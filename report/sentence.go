@@ -227,7 +227,7 @@ func (r *Result) through(phase int) string {
 	switch {
 	case p.Closed:
 		return "in the closed loop " + p.Name
-	case p.RateQP <= 0:
+	case p.Recorded:
 		return fmt.Sprintf("through %s (busiest second %s calls)", p.Name, showWholeNumber(r.Offered.PeakQPS))
 	}
 	for i := range r.Phases {

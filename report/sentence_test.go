@@ -107,9 +107,9 @@ func TestFinding(t *testing.T) {
 			r.Validity.Problems = []string{"sent 91 % of the planned calls", "start lag P99 140 ms"}
 			return r
 		}, "Measured, one run: no verdict, because sent 91 % of the planned calls, and start lag P99 140 ms."},
-		{"a trace has no rate", func() *Result {
+		{"a trace has no rate but its mean", func() *Result {
 			r := twoOf(0.27, 0.91, 20)
-			r.Phases = []PhaseInfo{{Name: "trace", ToS: 3600}}
+			r.Phases = []PhaseInfo{{Name: "trace", ToS: 3600, RateQP: 2.57, Recorded: true}}
 			r.Offered.PeakQPS = 67
 			for i := range r.Strategies {
 				r.Strategies[i].Phases = r.Strategies[i].Phases[1:]

@@ -136,7 +136,7 @@ func (t *textWriter) phases() {
 			t.line(row)
 		}
 	}
-	t.prose("ok/s throughput, good/s goodput, attempts per call (amplification), CI 95 %", "")
+	t.prose("ok/s throughput: ok answers in the phase; good/s goodput: the phase's own calls; attempts per call (amplification); CI 95 %", "")
 	if len(dropped) > 0 {
 		t.prose("left out for want of width: "+strings.Join(dropped, ", ")+"; --format md has all", "")
 	}

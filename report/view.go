@@ -71,10 +71,10 @@ func (p *PhaseInfo) span() string {
 	switch {
 	case p.Closed:
 		load = "closed loop, waiting is hidden,"
-	case p.RateQP > 0:
-		load = showQPS(p.RateQP) + "/s"
+	case p.Recorded:
+		load = "as recorded, " + showQPS(p.RateQP) + "/s in the mean,"
 	default:
-		load = "as recorded"
+		load = showQPS(p.RateQP) + "/s"
 	}
 	text := fmt.Sprintf("%s: %s from %s to %s", p.Name, load, showClock(p.FromS), showClock(p.ToS))
 	if p.RampS > 0 {

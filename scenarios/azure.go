@@ -64,7 +64,7 @@ func ReadTrace(name string, r io.Reader) (rows []Row, skipped []int, err error) 
 		return nil, nil, fail("%v", err)
 	}
 	if len(rows) == 0 {
-		return nil, nil, fmt.Errorf("%s: no rows in %d lines", name, n)
+		return nil, nil, fmt.Errorf("%s: no rows in %s", name, plural(n, "line"))
 	}
 	first := slices.MinFunc(times, time.Time.Compare)
 	for i := range rows {

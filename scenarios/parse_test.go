@@ -106,7 +106,7 @@ func TestLoaderSaysWhereWhatAndWhatInstead(t *testing.T) {
 		{"trace that is not there", "load: {arrivals: {trace: {file: nowhere.csv}}}",
 			`spike.yaml:1:33: file cannot open nowhere.csv: no such file or directory; allowed: a file with TIMESTAMP,ContextTokens,GeneratedTokens`},
 		{"trace of no fixture", `load: {arrivals: {trace: {file: "fixture:nothing"}}}`, `spike.yaml:1:33: file no fixture "nothing" (have traces/azure_sample.csv)`},
-		{"directory as a trace", "load: {arrivals: {trace: {file: /}}}", `spike.yaml:1:33: file cannot open /: it is no regular file`},
+		{"directory as a trace", "load: {arrivals: {trace: {file: /}}}", `spike.yaml:1:33: file cannot open /: it is a directory`},
 		{"rate beside a trace", `load: {arrivals: {trace: {file: "fixture:traces/azure_sample.csv"}}, phases: [{name: a, rate: 5, for: 1s}]}`,
 			`spike.yaml:1:95: rate stands beside a trace; allowed: nothing: the trace has its own rate`},
 		{"prompt beside a trace", `load: {arrivals: {trace: {file: "fixture:traces/azure_sample.csv"}}}` + "\nrequests: {prompt: 5}",

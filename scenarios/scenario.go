@@ -61,10 +61,14 @@ func (s *Scenario) Traffic() any {
 
 // Warnings are what a reader of the results must know about the scenario's input.
 func (s *Scenario) Warnings() []string {
-	if s.Load.Arrivals.Trace == nil {
-		return nil
+	var all []string
+	if s.Load.Arrivals.Trace != nil {
+		all = s.Load.Arrivals.Trace.Warnings()
 	}
-	return s.Load.Arrivals.Trace.Warnings()
+	if n := len(s.Gates); n > 0 { // until there is a command that judges them, silence would look like a pass
+		all = append(all, plural(n, "gate")+" of the scenario not judged: this version reads gates and judges none")
+	}
+	return all
 }
 
 // Validate checks what only the whole scenario shows.

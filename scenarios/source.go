@@ -50,6 +50,9 @@ func openFile(path string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", path, reason(err))
 	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("cannot open %s: it is a directory", path)
+	}
 	if mode := info.Mode(); !mode.IsRegular() && mode&fs.ModeNamedPipe == 0 {
 		return nil, fmt.Errorf("cannot open %s: it is no regular file", path)
 	}

@@ -161,7 +161,11 @@ func (t *Trace) Warnings() []string {
 		}
 		lines = append(lines, strconv.Itoa(n))
 	}
-	return []string{fmt.Sprintf("%s: %d rows with no prompt were left out (lines %s)", t.File, len(t.skipped), strings.Join(lines, ", "))}
+	were, at := "were", "lines"
+	if len(t.skipped) == 1 {
+		were, at = "was", "line"
+	}
+	return []string{fmt.Sprintf("%s: %s with no prompt %s left out (%s %s)", t.File, plural(len(t.skipped), "row"), were, at, strings.Join(lines, ", "))}
 }
 
 // A Row is one recorded call.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +130,7 @@ func TestBrokenTraceNamesTheLine(t *testing.T) {
 		{"2023-11-16 18:17:14,5,5\n2023-11-16 18:17:14,-5,5\n", `t.csv:2: "-5" is no number of tokens, after 1 good line`},
 		{"Timestamp,Model,Request tokens\n5,ChatGPT,472\n", `t.csv:1: no column ContextTokens in the header "Timestamp,Model,Request tokens", after 0 good lines`},
 		{"", "t.csv: no rows in 0 lines"},
-		{traceHeader + "\n", "t.csv: no rows in 1 lines"},
+		{traceHeader + "\n", "t.csv: no rows in 1 line"},
 		{"2023-11-16 18:17:14,5,5\n1823-11-16 18:17:14,5,5\n", "t.csv: spans more than 87600 hours"},
 		{traceHeader + "\n" + strings.Repeat("x", 1<<17), "t.csv:2: bufio.Scanner: token too long, after 0 good lines"},
 	} {
@@ -151,11 +152,18 @@ func small(t *testing.T, more string) *Scenario {
 
 func TestTraceSaysWhatItLeftOut(t *testing.T) {
 	got := small(t, "").Warnings()
-	if len(got) != 1 || !strings.HasSuffix(got[0], "small.csv: 1 rows with no prompt were left out (lines 5)") {
+	if len(got) != 1 || !strings.HasSuffix(got[0], "small.csv: 1 row with no prompt was left out (line 5)") {
 		t.Errorf("got %q", got)
 	}
 	if got := parse(t, spike).Warnings(); got != nil {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestGatesAreSaidNotToBeJudged(t *testing.T) {
+	got := parse(t, spike+"gates: [p99 < 2s, success >= 85%]\n").Warnings()
+	if want := []string{"2 gates of the scenario not judged: this version reads gates and judges none"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -46,6 +46,7 @@ type Reply struct {
 	Retry      Advice        // what the service says of trying again
 	First      time.Duration // when the first token came, on the Env's clock; 0 if unknown
 	Tokens     int           // output tokens received
+	Work       time.Duration // service time that a simulated service booked as useful for this answer: whoever drops the answer calls Cost.Waste
 	Payload    any           // what a transport hands back to its caller
 }
 
@@ -173,6 +174,14 @@ func (c *Cost) Book(work time.Duration, wasted bool) {
 	}
 	c.Work += work
 	if wasted {
+		c.Wasted += work
+	}
+}
+
+// Waste says of service time booked before as useful that its answer reached nobody after all. A nil
+// Cost books nothing.
+func (c *Cost) Waste(work time.Duration) {
+	if c != nil {
 		c.Wasted += work
 	}
 }

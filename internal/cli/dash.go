@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,10 +49,17 @@ func takesNext(flags *pflag.FlagSet, arg string) bool {
 // flagError makes pflag's errors ours: exit code 2, the nearest flag named, and no value repeated,
 // which could be a secret that slipped into the wrong place.
 func flagError(cmd *cobra.Command, err error) error {
+	var refused *pflag.InvalidValueError
+	if errors.As(err, &refused) {
+		return badValue("--"+refused.GetFlag().Name, refused)
+	}
 	text := err.Error()
 	switch {
 	case strings.HasPrefix(text, "unknown flag: --"):
 		name := strings.TrimPrefix(text, "unknown flag: --")
+		if found, _, err := cmd.Find([]string{name}); err == nil && found != cmd { // --version, --list
+			return usage("unknown flag --%s; did you mean `%s`?", name, found.CommandPath())
+		}
 		return usage("unknown flag --%s%s", name, suggestion("--", name, flagNames(cmd)))
 	case strings.HasPrefix(text, "unknown shorthand flag: "):
 		_, cluster, _ := strings.Cut(text, " in -")
@@ -59,6 +67,20 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usage("unknown flag -%s%s", firstRune(word), suggestion("--", strings.ToLower(word), flagNames(cmd)))
 	}
 	return usage("%s; see `%s --help`", text, cmd.CommandPath())
+}
+
+// badValue says what the flag, or the variable that stands for it, takes instead of what it was given.
+func badValue(name string, refused *pflag.InvalidValueError) error {
+	allowed := "names with commas between"
+	switch refused.GetFlag().Value.Type() {
+	case "bool":
+		allowed = "true, false"
+	case "int", "int64":
+		allowed = "a whole number"
+	case "uint64":
+		allowed = "a whole number, 0 or more"
+	}
+	return usage("%s %q; allowed: %s", name, refused.GetValue(), allowed)
 }
 
 // firstRune returns the first character of a word: a cluster of one-letter flags may end in the value

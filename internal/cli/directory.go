@@ -40,6 +40,32 @@ func newDirectory(out, scenario string, now time.Time) (*directory, error) {
 	return &directory{path: out, chose: true}, nil
 }
 
+// probe finds out before a run, and not when a long one is over, whether its directory can be written:
+// the nearest directory that is there takes a file, which is removed again.
+func (d *directory) probe() error {
+	at := d.path
+	for {
+		if _, err := os.Stat(at); err == nil || at == filepath.Dir(at) {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	file, err := os.CreateTemp(at, ".headroom-*")
+	if err != nil {
+		return fmt.Errorf("the run's directory %s cannot be written: %w; -o names another", d.path, reason(err))
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// reason is what the system says of a file, without the file's name.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
 // safeName makes a scenario's name one that every file system takes.
 func safeName(name string) string {
 	safe := strings.Map(func(c rune) rune {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/headroom-dev/headroom/scenarios"
 )
@@ -83,6 +86,7 @@ func (r *run) edits() ([]scenarios.Edit, error) {
 
 // loadEdits are the edits of --rate, --stage and --trace, which each replace the scenario's load.
 func (r *run) loadEdits() ([]scenarios.Edit, error) {
+	r.dropOverruledLoads()
 	f := r.flags
 	var given []string
 	for _, one := range []struct {
@@ -112,6 +116,33 @@ func (r *run) loadEdits() ([]scenarios.Edit, error) {
 		return r.traceEdits(own), nil
 	}
 	return r.stageEdits(own)
+}
+
+// loads are the flags that replace the scenario's load, those together that say one.
+var loads = [][]string{{"rate", "duration"}, {"stage"}, {"trace"}}
+
+// dropOverruledLoads takes back what the environment says of the load where the command line says
+// another one: flags go before variables.
+func (r *run) dropOverruledLoads() {
+	flags := r.cmd.Flags()
+	typed := func(load []string) bool {
+		return slices.ContainsFunc(load, func(name string) bool { return flags.Changed(name) && !r.fromVariable[name] })
+	}
+	if !slices.ContainsFunc(loads, typed) {
+		return
+	}
+	for _, name := range slices.Concat(slices.DeleteFunc(slices.Clone(loads), typed)...) {
+		if !r.fromVariable[name] {
+			continue
+		}
+		f := flags.Lookup(name)
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			_ = list.Replace(nil) // a list of texts takes any
+		} else {
+			_ = f.Value.Set("") // so does a text
+		}
+		f.Changed = false // so that it is not in the command that repeats the run
+	}
 }
 
 // rateEdits make the load one phase, as long as the scenario's own load unless --duration says

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -44,6 +45,10 @@ func (p *program) applyEnvironment(cmd *cobra.Command) error {
 			continue
 		}
 		if err := setFromVariable(cmd.Flags(), f, ours[name]); err != nil {
+			var refused *pflag.InvalidValueError
+			if errors.As(err, &refused) {
+				return badValue(name, refused)
+			}
 			return usage("%s: %w", name, err)
 		}
 		p.fromVariable[flag] = true

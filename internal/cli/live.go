@@ -73,8 +73,11 @@ func (r *run) requireRates() error {
 	if r.named || f.rate != "" || len(f.stages) > 0 || f.trace != "" || r.endpoint.Loopback() {
 		return nil
 	}
-	return usage("%s is not this machine: say how much to send, by --rate R --duration D, --stage D@R,... or --trace FILE, or name a scenario",
-		strings.Join(r.endpoint.Targets(), ", "))
+	why := strings.Join(r.endpoint.Targets(), ", ") + " is not this machine"
+	if f.proxy != "" {
+		why = r.origin("proxy", "") + " may lead to any machine"
+	}
+	return usage("%s: say how much to send, by --rate R --duration D, --stage D@R,... or --trace FILE, or name a scenario", why)
 }
 
 // liveSettings turns flags into the settings of the live driver.

@@ -70,6 +70,9 @@ func (r *run) main() error {
 		_, err := io.WriteString(r.stdout, r.describe(forecast))
 		return err
 	}
+	if err := r.dir.probe(); err != nil {
+		return err
+	}
 	r.announce(forecast)
 	return r.measure()
 }
@@ -175,7 +178,7 @@ func (r *run) measure() error {
 	if r.endpoint != nil {
 		err = errors.Join(err, r.endpoint.Close())
 	}
-	if result == nil {
+	if result == nil || nothing(result) {
 		r.dir.discard()
 		return noResult(send, err)
 	}
@@ -194,6 +197,17 @@ func (r *run) reach(ctx context.Context) error {
 	return nil
 }
 
+// nothing says whether a run was interrupted before its first figure: of the simulated service before
+// the first seed was complete, of a live run before the first call was sent. How many were sent is
+// known when the run has ended; until then those count that have.
+func nothing(result *report.Result) bool {
+	if result.Target == simulated {
+		return result.Interrupted && len(result.Seeds) == 0
+	}
+	ended := slices.ContainsFunc(result.Strategies, func(s report.Strategy) bool { return s.Total.Calls > 0 })
+	return result.Interrupted && result.Validity.Sent == 0 && !ended
+}
+
 // noResult is what a run without any figures returns.
 func noResult(send context.Context, err error) error {
 	switch {
@@ -208,7 +222,10 @@ func noResult(send context.Context, err error) error {
 // finish writes the files, then stdout, and says how the run ended.
 func (r *run) finish(result *report.Result, runErr error, elapsed time.Duration) error {
 	filesErr := r.dir.write(result)
-	o := report.Options{Color: r.colored(r.stdout), Width: width(r.stdout), Dir: r.dir.path, Elapsed: elapsed}
+	o := report.Options{Color: r.colored(r.stdout), Width: width(r.stdout), Elapsed: elapsed}
+	if filesErr == nil {
+		o.Dir = r.dir.path // the report names its files: they must be there
+	}
 	outErr := r.format.Write(r.stdout, result, o)
 	for _, problem := range result.Validity.Problems {
 		r.say("could not measure: " + problem)
@@ -229,6 +246,9 @@ func (r *run) finish(result *report.Result, runErr error, elapsed time.Duration)
 // save writes what there is when a live run is interrupted, before the calls still out are waited
 // for: whoever runs tests may grant only seconds.
 func (r *run) save(result *report.Result) {
+	if nothing(result) {
+		return
+	}
 	if err := r.dir.write(result); err != nil {
 		r.complain(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/headroom-dev/headroom/report"
@@ -38,11 +39,11 @@ func (f *callsFile) add(strategy string, seed uint64, r *report.Record) {
 	if int(r.Priority) < len(f.config.Priorities) {
 		class = f.config.Priorities[r.Priority]
 	}
-	b := append(f.row[:0], strategy...) // names hold no comma: they are checked when read
+	b := appendField(f.row[:0], strategy)
 	b = strconv.AppendUint(append(b, ','), seed, 10)
 	b = strconv.AppendInt(append(b, ','), int64(r.Call), 10)
-	b = append(append(b, ','), f.config.Phases[r.Phase].Name...)
-	b = append(append(b, ','), class...)
+	b = appendField(append(b, ','), f.config.Phases[r.Phase].Name)
+	b = appendField(append(b, ','), class)
 	b = strconv.AppendFloat(append(b, ','), r.Intended.Seconds(), 'f', 9, 64)
 	b = append(b, ',')
 	if r.Sent >= 0 {
@@ -64,6 +65,17 @@ func (f *callsFile) add(strategy string, seed uint64, r *report.Record) {
 	b = strconv.AppendInt(append(b, ','), int64(r.Tokens), 10)
 	f.row = append(b, '\n')
 	_, f.err = f.out.Write(f.row)
+}
+
+// appendField appends a name that a user chose, in quotes where a CSV file needs them (RFC 4180). A
+// row is put together by hand because encoding/csv wants each number as a string of its own.
+func appendField(b []byte, name string) []byte {
+	if !strings.ContainsAny(name, ",\"") {
+		return append(b, name...)
+	}
+	b = append(b, '"')
+	b = append(b, strings.ReplaceAll(name, `"`, `""`)...)
+	return append(b, '"')
 }
 
 // close writes what is still held back and returns the first error of writing.

@@ -190,7 +190,7 @@ func TestExpectStatusDecidesWhatIsOK(t *testing.T) {
 		if got := server.requests.Load(); got != 1 {
 			t.Errorf("%d: the server saw %d requests, want 1: redirects are not followed", row.status, got)
 		}
-		if warned := len(side.Warnings) > 0; warned != (row.status == 302) {
+		if warned := len(side.Warnings) > 0; warned != (row.status == 302 && row.outcome == sim.OK) {
 			t.Errorf("%d where %q is expected: got warnings %q", row.status, row.expect, side.Warnings)
 		}
 	}
@@ -339,6 +339,33 @@ func TestCancelledAttemptsLeaveTheirConnections(t *testing.T) {
 	<-left // or the test's time limit says that the server never heard of it
 	if got := outcomes(records); got[sim.Timeout] != 1 {
 		t.Errorf("got outcomes %v, want a timeout", got)
+	}
+}
+
+func TestSecondSignalCutsSockets(t *testing.T) {
+	asking := make(chan struct{}, 10)
+	address := rawServer(t, afterRequest(func(c *net.TCPConn) {
+		asking <- struct{}{}
+		untilClosed(c)
+	}))
+	e := prepare(t, Live{URLs: []string{"http://" + address}})
+	run, records := liveRun(plainly{}, evenly(stretch{1000, 10 * time.Millisecond}, stretch{1, time.Hour}), 2*time.Hour)
+	send, stop := context.WithCancel(t.Context())
+	hard, cut := context.WithCancel(t.Context())
+	go func() {
+		for range 11 {
+			<-asking // ten of the first phase, and the first of the second
+		}
+		stop()
+		cut()
+	}()
+	side, err := Wall(send, hard, e, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, side, *records)
+	if v := side.Validity; len(*records) != 0 || v.Cut != 11 || v.Planned != 3610 || v.Sent != 11 {
+		t.Errorf("got %d records and %+v, want 11 calls cut, none recorded, of 3610 planned", len(*records), v)
 	}
 }
 

@@ -24,6 +24,7 @@ func (p *Plan) config(live *Endpoint) report.Config {
 		c.Phases = append(c.Phases, report.PhaseInfo{
 			Name: span.Name, FromS: span.From.Seconds(), ToS: span.To.Seconds(), RateQP: float64(span.Rate),
 			RampS: span.Ramp.Seconds(), Closed: span.Closed, IsPeak: span.Peak,
+			Recorded: s.Load.Arrivals.Trace != nil,
 		})
 	}
 	for _, class := range s.Requests.Priority {
@@ -78,11 +79,7 @@ func (p *Plan) given(o Options) (report.Result, error) {
 	if err != nil {
 		return report.Result{}, fmt.Errorf("writing the effective scenario: %w", err)
 	}
-	traffic, err := scenarios.EffectiveJSON(struct {
-		Load     scenarios.Load     `yaml:"load"`
-		Requests scenarios.Requests `yaml:"requests"`
-		Files    []scenarios.File   `yaml:"files"`
-	}{p.Scenario.Load, p.Scenario.Requests, p.Scenario.Files()})
+	traffic, err := scenarios.EffectiveJSON(p.Scenario.Traffic())
 	if err != nil {
 		return report.Result{}, fmt.Errorf("writing the traffic: %w", err)
 	}

@@ -16,7 +16,7 @@ const exactly = 1200 * time.Microsecond
 // timers starts calls up to 1.07 ms late, half a millisecond in the median. This is some 0.09 ms late
 // in the median, and takes a third less CPU than timers do at 1,000 calls per second: with a processor
 // of the runtime's in the kernel, the runtime's watching thread has nothing to watch. What was tried
-// and dropped: a timerfd in the poller, 0.04 ms late, at 1.7 times the CPU (each packet after a quiet
+// and dropped: a timerfd in the poller, 0.04 ms late, at 1.6 times the CPU (each packet after a quiet
 // moment wakes the watching thread, which then looks around every 20 us); spinning, 40 % of a core.
 type exactWait struct {
 	zero time.Time // a moment on Go's clock

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -19,6 +20,22 @@ func (p *partial) add(rec report.Record, record func(report.Record)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	record(rec)
+}
+
+// saveAtInterrupt has what was measured so far written down when the run is interrupted. It returns
+// what ends that: it waits for a writing under way, for the run's own end is written next, into the
+// same files.
+func (r *runner) saveAtInterrupt(p *partial, which, place int) (end func()) {
+	began, saved := time.Now(), make(chan struct{})
+	stop := context.AfterFunc(r.ctx, func() {
+		defer close(saved)
+		r.saveWith(p, which, place, time.Since(began))
+	})
+	return func() {
+		if !stop() {
+			<-saved
+		}
+	}
 }
 
 // saveWith writes down what was measured so far, the run under way included. That one will be added

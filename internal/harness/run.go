@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/headroom-dev/headroom/report"
 	"github.com/headroom-dev/headroom/scenarios"
@@ -53,6 +52,9 @@ func Run(ctx context.Context, p *Plan, o Options) (*report.Result, error) {
 	if len(o.Seeds) == 0 {
 		return nil, errors.New("a run needs at least one seed")
 	}
+	if err := p.lacks(o.Live != nil); err != nil {
+		return nil, err
+	}
 	r, err := newRunner(ctx, p, contenders, o)
 	if err != nil {
 		return nil, err
@@ -62,10 +64,33 @@ func Run(ctx context.Context, p *Plan, o Options) (*report.Result, error) {
 	} else {
 		err = r.virtual()
 	}
+	if r.calls != nil {
+		err = errors.Join(err, r.calls.close())
+	}
 	if err != nil {
 		return nil, err
 	}
 	return r.result(), nil
+}
+
+// lacks reports what a plan has not and needs to be run. A scenario may leave them out, and still be
+// shown or sent to a target: that one stands in the place of the service.
+func (p *Plan) lacks(live bool) error {
+	var faults []scenarios.Fault
+	lack := func(path, allowed string) {
+		at := scenarios.Position{File: p.Scenario.Name}
+		faults = append(faults, scenarios.Fault{Position: at, Path: path, Allowed: allowed})
+	}
+	if p.Service.Model.Model == nil && !live {
+		lack("service", "a service to simulate, as {model: {queue: {servers: 10, service: 20ms}}}, or a real one by --target URL")
+	}
+	if len(p.Strategies) == 0 {
+		lack("strategies", "a list of at least one, as [sync, pooled]")
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &scenarios.Error{Faults: faults}
 }
 
 // only returns the contenders of those names, in the order of the scenario; all for no names.
@@ -148,20 +173,20 @@ func (r *runner) finish(result *report.Result) {
 	result.Finding = report.Finding(result)
 }
 
-// recorder returns what takes the records of one run.
-func (r *runner) recorder(tally *report.Tally, name string, seed uint64) func(report.Record) {
-	count := r.watch.counter(name, seed)
+// recorder returns what takes the records of one run, and what says that the run has ended.
+func (r *runner) recorder(tally *report.Tally, name string, seed uint64) (record func(report.Record), ended func()) {
+	count, ended := r.watch.counter(name, seed)
 	if r.calls == nil {
 		return func(rec report.Record) {
 			tally.Add(rec)
 			count()
-		}
+		}, ended
 	}
 	return func(rec report.Record) {
 		tally.Add(rec)
 		count()
 		r.calls.add(name, seed, &rec)
-	}
+	}, ended
 }
 
 // named says which run an error came from.
@@ -206,7 +231,7 @@ func (r *runner) liveRun(hard context.Context, phases []string, which, place int
 		name = fmt.Sprintf("%s/%d", name, seed)
 	}
 	part := newPartial(r.config)
-	record := r.recorder(part.tally, c.Name, seed)
+	record, ended := r.recorder(part.tally, c.Name, seed)
 	run := LiveRun{
 		Name:     name,
 		Strategy: c.New(),
@@ -223,18 +248,16 @@ func (r *runner) liveRun(hard context.Context, phases []string, which, place int
 	if run.Closed >= 0 {
 		run.Concurrency = r.plan.Scenario.Load.Phases[run.Closed].Concurrency
 	}
+	saved := func() {}
 	if r.options.Save != nil {
-		began := time.Now()
-		stop := context.AfterFunc(r.ctx, func() { r.saveWith(part, which, place, time.Since(began)) })
-		defer stop()
+		saved = r.saveAtInterrupt(part, which, place)
 	}
 	side, err := Wall(r.ctx, hard, r.options.Live, run)
+	saved()
 	if err != nil {
 		return err
 	}
-	part.mu.Lock()
-	defer part.mu.Unlock()
 	r.collector.Add(which, place, part.tally, side)
-	r.watch.ended()
+	ended()
 	return nil
 }

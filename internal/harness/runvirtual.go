@@ -45,9 +45,6 @@ func (r *runner) virtual() error {
 		})
 	}
 	done.Wait()
-	if r.calls != nil {
-		failed = append(failed, r.calls.close())
-	}
 	for _, err := range failed {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			return err
@@ -69,7 +66,8 @@ func (r *runner) virtualRun(ctx context.Context, tally *report.Tally, which, pla
 		}
 	}()
 	tally.Reset()
-	side, err := Virtual(ctx, r.plan, c.New(), seed, r.recorder(tally, c.Name, seed))
+	record, ended := r.recorder(tally, c.Name, seed)
+	side, err := Virtual(ctx, r.plan, c.New(), seed, record)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -80,6 +78,6 @@ func (r *runner) virtualRun(ctx context.Context, tally *report.Tally, which, pla
 		return named(fmt.Errorf("the counts of a run do not add up, a defect: %w", err), c, seed)
 	}
 	r.collector.Add(which, place, tally, side)
-	r.watch.ended()
+	ended()
 	return nil
 }

@@ -16,7 +16,7 @@ type tally struct {
 	redact   *redactor
 	attempts int64
 	answered int64 // with a status
-	moved    int64 // 3xx: not followed
+	moved    int64 // 3xx that count as ok: not followed
 	retries  int64 // sent again by net/http itself
 	reused   int64 // sent on a connection used before
 	shakes   int64 // TLS handshakes
@@ -38,7 +38,7 @@ func (t *tally) attempt(a *attempt, seen traced, class string) {
 	if a.status > 0 {
 		t.answered++
 	}
-	if a.status >= 300 && a.status < 400 {
+	if class == "" && a.status >= 300 && a.status < 400 {
 		t.moved++
 	}
 	if seen.connections > 1 {

@@ -83,6 +83,21 @@ func TestStopInAGapEndsAtOnce(t *testing.T) {
 	})
 }
 
+func TestARunStoppedBeforeItBeginsSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		send, stop := context.WithCancel(t.Context())
+		stop()
+		arrivals := append(arrivalsAt(0, 0, time.Second), scenarios.Arrival{At: time.Second, Phase: 1, Request: sim.Request{Call: 3}})
+		run, records := liveRun(plainly{}, arrivals, time.Minute)
+		run.Closed, run.Concurrency = 1, 1
+		side := inBubble(t, send, context.Background(), run, maxWorkers, taking(time.Second))
+		check(t, side, *records)
+		if v := side.Validity; len(*records) != 0 || v.Planned != 4 || v.Sent != 0 {
+			t.Errorf("got %d records and %+v, want none of 4", len(*records), v)
+		}
+	})
+}
+
 func TestFirstSignalDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		run, records := liveRun(plainly{}, evenly(stretch{10, 3 * time.Second}), time.Minute)

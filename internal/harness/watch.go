@@ -22,40 +22,44 @@ func newWatch(tell func(Progress), step, total int, callsPerRun float64) *watch 
 	return &watch{step: step, tell: tell, now: Progress{Total: total}, expected: callsPerRun * float64(total)}
 }
 
-// counter returns what is called with each call of one run that ends.
-func (w *watch) counter(strategy string, seed uint64) func() {
+// counter returns what is called with each call of one run that ends, and what is called when the run
+// has ended.
+func (w *watch) counter(strategy string, seed uint64) (count, ended func()) {
 	if w.tell == nil {
-		return func() {}
+		return func() {}, func() {}
 	}
 	n := 0
-	return func() {
+	count = func() {
 		if n++; n == w.step {
 			w.count(strategy, seed, n)
 			n = 0
 		}
 	}
+	return count, func() { w.ended(strategy, seed, n) }
 }
 
 func (w *watch) count(strategy string, seed uint64, calls int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now.Calls += int64(calls)
-	w.now.Strategy, w.now.Seed = strategy, seed
+	w.add(strategy, seed, calls)
 	if now := time.Now(); now.Sub(w.told) >= watchEvery {
 		w.told = now
 		w.report()
 	}
 }
 
-// ended counts a run that has ended.
-func (w *watch) ended() {
-	if w.tell == nil {
-		return
-	}
+// ended counts a run that has ended, and its calls that were not counted before.
+func (w *watch) ended(strategy string, seed uint64, calls int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.add(strategy, seed, calls)
 	w.now.Done++
 	w.report()
+}
+
+func (w *watch) add(strategy string, seed uint64, calls int) {
+	w.now.Calls += int64(calls)
+	w.now.Strategy, w.now.Seed = strategy, seed
 }
 
 func (w *watch) report() {

@@ -59,8 +59,9 @@ func (c *counter) handle(r sim.Request) sim.Reply {
 		c.abandon(j)
 		return abandoned
 	}
+	work := j.size
 	c.recycle(j)
-	return answer(0, r.Output)
+	return answer(0, r.Output, work)
 }
 
 // size returns the call's service time. It depends on the call alone, so that a retry costs what the

@@ -100,7 +100,7 @@ func (e *engine) handle(r sim.Request) sim.Reply {
 		e.abandon(s)
 		return abandoned
 	}
-	reply := answer(s.first, s.output)
+	reply := answer(s.first, s.output, time.Duration(s.work/picoseconds))
 	e.recycle(s)
 	return reply
 }

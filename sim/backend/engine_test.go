@@ -49,7 +49,7 @@ func TestEngineOneCall(t *testing.T) {
 	s.call(3*ms, 0, sim.Request{Prompt: 100, Output: 5})
 	s.run(t)
 	first := 3*ms + 11*ms
-	same(t, "record", s.log[0], record{0, 3 * ms, first + 4*11*ms, sim.Reply{Outcome: sim.OK, Status: 200, First: first, Tokens: 5}})
+	same(t, "record", s.log[0], record{0, 3 * ms, first + 4*11*ms, sim.Reply{Outcome: sim.OK, Status: 200, First: first, Tokens: 5, Work: 55 * ms}})
 	same(t, "work", s.cost.Work, 55*ms)
 	same(t, "wasted", s.cost.Wasted, time.Duration(0))
 	same(t, "steps and events", []int64{model.last.totals.steps, model.last.totals.events}, []int64{5, 3})

@@ -37,7 +37,7 @@ func (n *Network) Validate() error {
 }
 
 // Wrap puts the network before next. A caller that goes while its answer is on the way back gets
-// nothing; the service, which has answered, has booked that work as useful by then.
+// nothing, so the work of that answer was wasted.
 func (n *Network) Wrap(env sim.Env, next sim.Handler) sim.Handler {
 	if *n == (Network{}) {
 		return next
@@ -62,6 +62,7 @@ func (n *Network) Wrap(env sim.Env, next sim.Handler) sim.Handler {
 		}
 		reply := next(r)
 		if !sim.Sleep(env, back, gone) {
+			r.Cost.Waste(reply.Work)
 			return abandoned
 		}
 		if reply.First != 0 {

@@ -20,13 +20,13 @@ func behind(env sim.Env) sim.Handler {
 		if !sim.Sleep(env, 100*ms, r.Gone) {
 			return abandoned
 		}
-		return answer(first, 2)
+		return answer(first, 2, 100*ms)
 	}
 }
 
 // TestNetworkPrices: what a fresh connection costs more than a warm one, and when callers go.
 func TestNetworkPrices(t *testing.T) {
-	ok := func(first time.Duration) sim.Reply { return answer(first, 2) }
+	ok := func(first time.Duration) sim.Reply { return answer(first, 2, 100*ms) }
 	for _, row := range []struct {
 		about    string
 		network  *Network
@@ -87,4 +87,36 @@ func TestNetworkValidate(t *testing.T) {
 	same(t, "a good network", prices.Validate(), error(nil))
 	same(t, "faults", (&Network{TLS: -ms, RTT: 2 * time.Hour}).Validate(), error(sim.Faults{
 		{Path: "tls", Found: "-1ms", Allowed: "0s to 1h"}, {Path: "rtt", Found: "2h0m0s", Allowed: "0s to 1h"}}))
+}
+
+// A caller that goes while its answer is on the way back has the whole work of that answer wasted, as
+// one that goes before it has.
+func TestAnswerLostOnTheWayBackIsWastedWork(t *testing.T) {
+	for _, row := range []struct {
+		why      string
+		patience time.Duration
+		wasted   time.Duration
+	}{
+		{"the answer arrives", 130 * time.Millisecond, 0},
+		{"the caller goes on the way back", 115 * time.Millisecond, 100 * time.Millisecond},
+		{"the caller goes during the service", 60 * time.Millisecond, 50 * time.Millisecond},
+	} {
+		w := sim.NewWorld(1)
+		queue := NewQueue()
+		queue.Servers, queue.Service = 1, sim.ConstantDuration(100*time.Millisecond)
+		if err := queue.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		network := &Network{RTT: 20 * time.Millisecond}
+		handle := network.Wrap(w, queue.Start(w).Handle)
+		var cost sim.Cost
+		w.Go(func() { sim.Within(w, row.patience, handle, sim.Request{Cost: &cost}) })
+		w.Run(sim.Forever)
+		if cost.Wasted != row.wasted {
+			t.Errorf("%s: wasted %v, want %v", row.why, cost.Wasted, row.wasted)
+		}
+		if cost.Wasted > cost.Work {
+			t.Errorf("%s: wasted %v of %v", row.why, cost.Wasted, cost.Work)
+		}
+	}
 }

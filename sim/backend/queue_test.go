@@ -278,7 +278,7 @@ func TestQueueRefuses(t *testing.T) {
 	})
 	s.call(time.Second+1, 0, sim.Request{}) // a place has become free
 	s.run(t)
-	ok := sim.Reply{Outcome: sim.OK, Status: 200, Tokens: 7}
+	ok := sim.Reply{Outcome: sim.OK, Status: 200, Tokens: 7, Work: time.Second}
 	last := ok
 	last.Tokens = 0
 	same(t, "records", s.log, []record{

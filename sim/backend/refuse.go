@@ -19,9 +19,10 @@ func refuse(status int, reason string) sim.Reply {
 	return sim.Reply{Outcome: sim.OutcomeOf(status), Status: status, Reason: reason}
 }
 
-// answer is the answer of a service that did the work. first is when the first token came.
-func answer(first time.Duration, tokens int) sim.Reply {
-	return sim.Reply{Outcome: sim.OK, Status: http.StatusOK, First: first, Tokens: tokens}
+// answer is the answer of a service that did the work. first is when the first token came, work the
+// service time that was booked for it.
+func answer(first time.Duration, tokens int, work time.Duration) sim.Reply {
+	return sim.Reply{Outcome: sim.OK, Status: http.StatusOK, First: first, Tokens: tokens, Work: work}
 }
 
 // abandoned is what a call returns with whose caller has gone: nobody reads it.

@@ -125,6 +125,26 @@ func (r *Result) patienceGrid(phase int) *grid {
 	return g
 }
 
+// tokenGrid is the table of times to and between tokens, where a real service told when its tokens
+// came or the objective limits them; nil elsewhere.
+func (r *Result) tokenGrid(phase int) *grid {
+	limited := r.Objective != nil && (r.Objective.TTFTP99MS != nil || r.Objective.TPOTP99MS != nil)
+	if !r.Measured && !limited {
+		return nil
+	}
+	g := &grid{head: []string{r.Phases[phase].Name + ", tokens", "TTFT P50", "TTFT P99", "TPOT P50", "TPOT P99", "tokens/s"}}
+	told := false
+	for i := range r.Strategies {
+		f := r.Strategies[i].figures(phase)
+		told = told || f.TTFTP50MS != nil || f.TPOTP50MS != nil
+		g.add(r.Strategies[i].Name, showMillis(f.TTFTP50MS), showMillis(f.TTFTP99MS), showMillis(f.TPOTP50MS), showMillis(f.TPOTP99MS), showRate(f.TokensPerS))
+	}
+	if !told {
+		return nil
+	}
+	return g
+}
+
 // outcomeGrid is the table of how the calls of a phase ended, in percent of those offered; nil where
 // all were ok.
 func (r *Result) outcomeGrid(phase int) *grid {

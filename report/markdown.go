@@ -58,6 +58,7 @@ func markdownSections(r *Result, o Options) ([]section, error) {
 			table(capital(r.Phases[phase].Name), escape.Replace(r.Phases[phase].span())+"\n\n", spare, r.phaseGrid(phase))
 			if i == 0 {
 				table("Callers given a longer patience", "", 1, r.patienceGrid(peak))
+				table("Tokens", "", 1, r.tokenGrid(peak))
 				table("How the calls ended", "", 1, r.outcomeGrid(peak))
 			}
 		}

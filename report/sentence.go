@@ -24,6 +24,8 @@ func (r *Result) clausesOfFinding() []string {
 	switch {
 	case len(r.Strategies) == 0 || peak < 0:
 		return []string{"nothing was run, so there is nothing to compare"}
+	case best < 0 && r.Offered.Calls > 0:
+		return []string{"no call was offered in " + r.Phases[peak].Name + ", the phase that is compared"}
 	case best < 0:
 		return []string{"no call was offered, so there is nothing to compare"}
 	case *r.Strategies[best].figures(peak).Success == 0:
@@ -228,7 +230,7 @@ func (r *Result) through(phase int) string {
 	case p.Closed:
 		return "in the closed loop " + p.Name
 	case p.Recorded:
-		return fmt.Sprintf("through %s (busiest second %s calls)", p.Name, showWholeNumber(r.Offered.PeakQPS))
+		return fmt.Sprintf("through %s (%s)", p.Name, r.busiest())
 	}
 	for i := range r.Phases {
 		if base := r.Phases[i].RateQP; base > 0 && base < p.RateQP && !r.Phases[i].Closed {

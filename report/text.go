@@ -204,6 +204,7 @@ func (t *textWriter) wholeRun() {
 		return
 	}
 	t.grid(t.r.patienceGrid(peak))
+	t.grid(t.r.tokenGrid(peak))
 	t.grid(t.r.outcomeGrid(peak))
 	t.grid(t.r.runGrid())
 	t.grid(t.r.targetGrid())

@@ -95,8 +95,15 @@ func (r *Result) offered() string {
 			each = " calls a run"
 		}
 	}
-	return "offered " + showWholeNumber(r.Offered.Calls) + each + ", busiest second " +
-		showWholeNumber(r.Offered.PeakQPS) + " calls at " + showClock(r.Offered.PeakAtS)
+	return "offered " + showWholeNumber(r.Offered.Calls) + each + ", " + r.busiest() + " at " + showClock(r.Offered.PeakAtS)
+}
+
+// busiest says how many calls the busiest second had.
+func (r *Result) busiest() string {
+	if r.Offered.PeakQPS == 1 {
+		return "busiest second 1 call"
+	}
+	return "busiest second " + showWholeNumber(r.Offered.PeakQPS) + " calls"
 }
 
 // clauses lists what the objective promises: "success >= 99 %", "P99 <= 2 s".

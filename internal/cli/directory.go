@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/headroom-dev/headroom/report"
@@ -17,6 +18,7 @@ import (
 // A directory is where a run leaves its files. It is made when the first file is, so that a run that
 // never began leaves nothing behind.
 type directory struct {
+	mu    sync.Mutex // of path and made: at an interrupt two files may be the first
 	path  string
 	chose bool // by -o: files of an earlier run in it are replaced; else the directory is a new one
 	made  bool
@@ -83,6 +85,8 @@ func safeName(name string) string {
 
 // make makes the directory. A default one is new: two runs that begin in one second get two.
 func (d *directory) make() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.made {
 		return nil
 	}

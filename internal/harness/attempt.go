@@ -89,9 +89,11 @@ func (a *attempt) read(buffer []byte) bool {
 	}
 	switch {
 	case err == io.EOF:
-		if a.events && a.err == nil {
+		switch {
+		case a.err != nil: // what broke the stream stands, though its last bytes came with its end
+		case a.events:
 			a.err = a.answer.end()
-		} else if a.stream && a.status < 300 && a.bytesIn <= keptAnswer {
+		case a.stream && a.status < 300 && a.bytesIn <= keptAnswer:
 			a.err = a.answer.plain(a.kept)
 		}
 		return false

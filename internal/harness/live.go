@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -156,7 +157,7 @@ func parseBases(texts []string) ([]*url.URL, error) {
 			err = checkURL(u)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("target %q: %w; allowed: http://host[:port][/path] or https://...", RedactURL(text), withoutURL(err))
+			return nil, fmt.Errorf("target %q: %w; allowed: http://host[:port][/path], or https in its place", RedactURL(text), withoutURL(err))
 		}
 		bases[i] = u
 	}
@@ -172,6 +173,11 @@ func checkURL(u *url.URL) error {
 		return fmt.Errorf("scheme %q", u.Scheme)
 	case u.Hostname() == "":
 		return errors.New("no host")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return fmt.Errorf("port %s, which is none of 1 to 65535", port)
+		}
 	}
 	return nil
 }

@@ -2,12 +2,14 @@ package harness
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -190,6 +192,22 @@ func TestStreamsAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
+// What breaks a stream stands though its last bytes come together with its end.
+func TestStreamThatBreaksWithItsLastBytes(t *testing.T) {
+	for _, text := range []string{
+		says("a") + "data: {\"error\":{\"message\":\"out of memory\"}}\n\n",
+		says("a") + "data: hello\n\n" + done,
+		says("a"),
+	} {
+		a := &attempt{stream: true, events: true, status: http.StatusOK, most: keptAnswer, body: io.NopCloser(iotest.DataErrReader(strings.NewReader(text)))}
+		for a.read(make([]byte, 4096)) {
+		}
+		if !errors.Is(a.err, errStream) {
+			t.Errorf("%q: got %v, want a broken stream", text, a.err)
+		}
+	}
+}
+
 func TestPlainAnswersGiveTheirUsage(t *testing.T) {
 	for _, row := range []struct {
 		name, body string
@@ -198,7 +216,8 @@ func TestPlainAnswersGiveTheirUsage(t *testing.T) {
 	}{
 		{"usage", `{"choices":[{"message":{"content":"a"}}],"usage":{"completion_tokens":12}}`, sim.OK, 12},
 		{"an error", `{"error":{"message":"no"}}`, sim.Error, 0},
-		{"no JSON", `hello`, sim.OK, 0},
+		{"no JSON", `hello`, sim.Error, 0},
+		{"JSON that is no completion", `{"status":"up"}`, sim.Error, 0},
 		{"too long to keep", strings.Repeat(" ", keptAnswer) + `{"usage":{"completion_tokens":12}}`, sim.OK, 0},
 	} {
 		server := countingServer(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -137,8 +137,7 @@ const (
 
 func newRedactor(e *Endpoint) *redactor {
 	seen := map[string]bool{}
-	var add func(words ...string)
-	add = func(words ...string) {
+	add := func(words ...string) {
 		for _, word := range words {
 			if len(word) > 0 {
 				seen[word] = true

@@ -257,6 +257,9 @@ func (r *runner) liveRun(hard context.Context, phases []string, which, place int
 	if err != nil {
 		return err
 	}
+	for i, problem := range side.Validity.Problems {
+		side.Validity.Problems[i] = c.Name + ": " + problem
+	}
 	r.collector.Add(which, place, part.tally, side)
 	ended()
 	return nil

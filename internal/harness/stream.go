@@ -115,15 +115,18 @@ func (c *chunk) content() bool {
 // told reports whether a field was given and is not null.
 func told(field json.RawMessage) bool { return len(field) > 0 && !bytes.Equal(field, []byte("null")) }
 
-// plain reads the answer of a service that did not stream. What is no JSON says nothing of tokens:
-// the status has decided already.
+// plain reads the answer of a service that did not stream. It is a completion too, or else what was
+// asked is no such service: a page that says 200 must not pass for an answer.
 func (c *completion) plain(body []byte) error {
 	var one chunk
-	if json.Unmarshal(body, &one) != nil {
-		return nil
+	if err := json.Unmarshal(body, &one); err != nil {
+		return fmt.Errorf("%w: the answer is no JSON", errStream)
 	}
 	if told(one.Error) {
 		return fmt.Errorf("%w: error in an answer with a good status: %.200s", errStream, one.Error)
+	}
+	if len(one.Choices) == 0 {
+		return fmt.Errorf("%w: the answer is no completion", errStream)
 	}
 	if one.Usage != nil {
 		c.used = one.Usage.Completion

@@ -31,6 +31,10 @@ type transports struct {
 }
 
 // transports returns new ones; close ends them and every dial under way.
+// maxHeader bounds the head of an answer: at net/http's own 10 MiB a service that never ends its
+// headers takes that much for each call.
+const maxHeader = 256 << 10
+
 func (e *Endpoint) transports() *transports {
 	t := &transports{dialer: net.Dialer{Timeout: dialLimit, KeepAlive: 30 * time.Second}}
 	t.life, t.end = context.WithCancel(context.Background())
@@ -48,6 +52,7 @@ func (t *transports) close() {
 
 func (e *Endpoint) transport(t *transports) *http.Transport {
 	tr := &http.Transport{
+		MaxResponseHeaderBytes: maxHeader,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/headroom-dev/headroom/sim"
 )
@@ -33,7 +34,11 @@ func (c *Choice) UnmarshalYAML(decode func(any) error) error {
 	known := names(All, func(e Entry) string { return e.Name })
 	given := slices.Sorted(maps.Keys(entries))
 	if len(given) != 1 {
-		return sim.Faults{{Found: fmt.Sprintf("%d models %v", len(given), given), Allowed: "exactly one of " + known}}
+		found := "no model"
+		if len(given) > 0 {
+			found = fmt.Sprintf("%d models: %s", len(given), strings.Join(given, ", "))
+		}
+		return sim.Faults{{Found: found, Allowed: "exactly one of " + known}}
 	}
 	entry, ok := find(All, func(e Entry) bool { return e.Name == given[0] })
 	if !ok {

@@ -21,6 +21,7 @@ var notRun = map[string]string{
 	"make bench": "takes minutes",
 	"time GOMAXPROCS=1 headroom run mm10-large.yaml":           "a measurement, which needs a quiet machine",
 	"/usr/bin/time -v headroom run mm10-large.yaml":            "a measurement, which needs a quiet machine",
+	"go test ./internal/harness -run TestLiveBench":            "a measurement, which needs a quiet machine",
 	"headroom run spike-100-1000 --seeds 20 -o results/sample": "writes into the repository",
 }
 

@@ -15,7 +15,7 @@ func BenchmarkCall(b *testing.B) {
 		{"MM10 at 0.9 sync", "sync", "450/s", "queue: {servers: 10, service: {exp: {mean: 20ms}}}"},
 		{"MM10 at 0.9 pooled", "pooled: {size: 10, wait: 1h}", "450/s", "queue: {servers: 1000, service: {exp: {mean: 20ms}}}"},
 		{"MM10 at 2 backoff", "backoff", "1000/s", "queue: {servers: 10, limit: 50, service: {exp: {mean: 20ms}}}"},
-		{"llm at 0.8 sync", "sync", "35/s", "llm: {model: llama-3.1-8b, gpu: h100}"},
+		{"llm at 35 per second sync", "sync", "35/s", "llm: {model: llama-3.1-8b, gpu: h100}"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			plan, err := harness.Read("bench.yaml", strings.NewReader(fmt.Sprintf(`

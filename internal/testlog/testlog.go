@@ -129,7 +129,7 @@ func reason(text string) string {
 }
 
 func (l *log) close() {
-	fmt.Fprintf(l.out, "\n%d tests passed, %d skipped, %d failed\n", l.passed, len(l.skipped), len(l.failed))
+	fmt.Fprintf(l.out, "\n%d passed, %d failed, %d skipped\n", l.passed, len(l.failed), len(l.skipped))
 	for _, skip := range l.skipped {
 		fmt.Fprintln(l.out, "  skipped", skip)
 	}

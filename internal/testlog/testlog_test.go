@@ -33,12 +33,12 @@ func TestSummarize(t *testing.T) {
 		name, in, want string
 		ok             bool
 	}{
-		{"what passed is one line", pass + end, "ok  \tp\t0.1s\n\n1 tests passed, 0 skipped, 0 failed\n", true},
-		{"a skip is named with its reason", pass + skip + end, "ok  \tp\t0.1s\n\n1 tests passed, 1 skipped, 0 failed\n  skipped p TestB: no data: the directory is absent\n", true},
-		{"what a failed test said is printed", fail, "    c_test.go:9: got 1, want 2\nFAIL\tp\t0.1s\n\n0 tests passed, 0 skipped, 2 failed\n  FAILED p\n  FAILED p TestC\n", false},
-		{"a package that does not build fails", broken, "p/x.go:3: undefined: y\n\n0 tests passed, 0 skipped, 1 failed\n  FAILED p\n", false},
-		{"plain text is kept", "go: no module\n", "go: no module\n\n0 tests passed, 0 skipped, 0 failed\n", false},
-		{"nothing at all is no success", "", "\n0 tests passed, 0 skipped, 0 failed\n", false},
+		{"what passed is one line", pass + end, "ok  \tp\t0.1s\n\n1 passed, 0 failed, 0 skipped\n", true},
+		{"a skip is named with its reason", pass + skip + end, "ok  \tp\t0.1s\n\n1 passed, 0 failed, 1 skipped\n  skipped p TestB: no data: the directory is absent\n", true},
+		{"what a failed test said is printed", fail, "    c_test.go:9: got 1, want 2\nFAIL\tp\t0.1s\n\n0 passed, 2 failed, 0 skipped\n  FAILED p\n  FAILED p TestC\n", false},
+		{"a package that does not build fails", broken, "p/x.go:3: undefined: y\n\n0 passed, 1 failed, 0 skipped\n  FAILED p\n", false},
+		{"plain text is kept", "go: no module\n", "go: no module\n\n0 passed, 0 failed, 0 skipped\n", false},
+		{"nothing at all is no success", "", "\n0 passed, 0 failed, 0 skipped\n", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

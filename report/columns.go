@@ -102,7 +102,7 @@ func (s *Strategy) versusFirst(isFirst bool) []string {
 	if s.Against.SuccessCI != nil {
 		text += " " + showPointsCI(s.Against.Success, *s.Against.SuccessCI)
 	}
-	if s.Against.Of < 2 { // one run is no count of wins
+	if s.Against.Of < 2 || s.Against.SuccessCI == nil { // one run, or one run told several times, is no count of wins
 		return []string{text, noData}
 	}
 	return []string{text, showCount(int64(s.Against.Better)) + " of " + showCount(int64(s.Against.Of))}

@@ -143,7 +143,7 @@ func (r *Result) versus(a, b *Strategy, pair *Paired, difference float64, peak i
 		text += " " + showPointsCI(difference, *ci)
 	}
 	switch {
-	case pair != nil && pair.Of > 1:
+	case pair != nil && pair.Of > 1 && ci != nil: // without spread the runs are one sample, and no count of wins
 		sample := "seeds"
 		if r.Measured {
 			sample = "runs"

@@ -116,7 +116,7 @@ func TestFinding(t *testing.T) {
 			}
 			r.Strategies[1].Against = &Paired{Phase: "total", Success: 0.64, Better: 20, Of: 20}
 			return r
-		}, "Simulated, 20 seeds: async-queue keeps 91% success through trace (busiest second 67 calls), sync 27%: +64 points, better in 20 of 20 seeds."},
+		}, "Simulated, 20 seeds: async-queue keeps 91% success through trace (busiest second 67 calls), sync 27%: +64 points, without an interval."},
 		{"one steady phase", func() *Result {
 			r := twoOf(0.27, 0.91, 20)
 			r.Phases = r.Phases[1:]

@@ -195,7 +195,7 @@ func TestNodesAndCoroutinesAreUsedAgain(t *testing.T) {
 	if got, want := len(seen), 2; got != want {
 		t.Errorf("got %d nodes and coroutines for 1000 calls and 1000 processes, want %d", got, want)
 	}
-	if w.living.first != nil || w.living.last != nil {
+	if w.living.First() != nil {
 		t.Error("a process that ended is still among the living")
 	}
 }

@@ -1,52 +1,44 @@
 package sim
 
 // A line is who waits in turn, first come first served. Each place holds the Signal its owner waits
-// on, so that waiting costs one allocation, and is doubly linked, so that leaving costs the same among ten thousand.
+// on, so that waiting costs one allocation.
 type line[T any] struct {
-	first, last *place[T]
-	length      int
+	chain  Chain[*place[T]]
+	length int
 }
 
 type place[T any] struct {
-	served     Signal
-	item       T
-	in         *line[T]
-	prev, next *place[T]
+	link   Link[*place[T]]
+	line   *line[T]
+	served Signal
+	item   T
 }
 
 func (l *line[T]) join(p *place[T]) {
-	p.in, p.prev = l, l.last
-	if l.last == nil {
-		l.first = p
-	} else {
-		l.last.next = p
-	}
-	l.last = p
+	p.link.Of, p.line = p, l
+	l.chain.Join(&p.link)
 	l.length++
 }
 
+// leave takes a place out of its line; one that has been served is left alone.
 func (p *place[T]) leave() {
-	l := p.in
-	if l == nil {
-		return
+	if p.link.Joined() {
+		p.link.Leave()
+		p.line.length--
 	}
-	if p.prev == nil {
-		l.first = p.next
-	} else {
-		p.prev.next = p.next
+}
+
+// first returns the place of who has waited longest; nil if nobody waits.
+func (l *line[T]) first() *place[T] {
+	if link := l.chain.First(); link != nil {
+		return link.Of
 	}
-	if p.next == nil {
-		l.last = p.prev
-	} else {
-		p.next.prev = p.prev
-	}
-	p.in, p.prev, p.next = nil, nil, nil
-	l.length--
+	return nil
 }
 
 // serve lets the first in the line go and returns its place; nil if nobody waits.
 func (l *line[T]) serve() *place[T] {
-	p := l.first
+	p := l.first()
 	if p == nil {
 		return nil
 	}

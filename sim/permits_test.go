@@ -126,7 +126,7 @@ func TestPermitsAgainstTheNaiveModel(t *testing.T) {
 			}
 			permitsAgree(t, permits, 0, size, 0, 0, size)
 			for i := range gone {
-				if !gone[i].Fired() && gone[i].waiters.first != nil {
+				if !gone[i].Fired() && gone[i].waiters.First() != nil {
 					t.Fatalf("caller %d's signal still has a waiter", i)
 				}
 			}
@@ -250,17 +250,17 @@ func TestATimedOutWaiterLeavesEveryList(t *testing.T) {
 		}
 	})
 	w.Run(Forever)
-	if permits.Waiting() != 0 || permits.line.first != nil {
+	if permits.Waiting() != 0 || permits.line.first() != nil {
 		t.Errorf("in line for a permit: got %d, want nobody", permits.Waiting())
 	}
-	if empty.getters.first != nil || full.putters.first != nil || full.Len() != 0 {
+	if empty.getters.first() != nil || full.putters.first() != nil || full.Len() != 0 {
 		t.Error("somebody is still in a line of a queue")
 	}
 	for name, s := range map[string]*Signal{"service": &service, "call": &call} {
-		if s.waiters.first != nil || s.waiters.last != nil {
+		if s.waiters.First() != nil {
 			t.Errorf("%s: a waiter stayed behind", name)
 		}
-		if s.followers.first != nil || s.followers.last != nil {
+		if s.followers.First() != nil {
 			t.Errorf("%s: a follower stayed behind", name)
 		}
 	}

@@ -8,22 +8,22 @@ import (
 // A process is a coroutine of a World. When its function ends it goes idle and is used again, since
 // making a coroutine costs ten times a turn.
 type process struct {
-	world      *World
-	resume     func() (struct{}, bool)
-	stop       func()
-	yield      func(struct{}) bool
-	run        func()
-	node       node // its one event: its turn, or the limit of its wait
-	waits      [2]waiter
-	prev, next *process // among the living, oldest first
-	started    bool     // its function has had a turn
-	unwinding  bool     // the world is over
+	world     *World
+	resume    func() (struct{}, bool)
+	stop      func()
+	yield     func(struct{}) bool
+	run       func()
+	node      node // its one event: its turn, or the limit of its wait
+	waits     [2]Link[sleeper]
+	place     Link[*process] // among the living
+	started   bool           // its function has had a turn
+	unwinding bool           // the world is over
 }
 
 func newProcess(w *World) *process {
 	p := &process{world: w}
 	p.node = node{world: w, index: -1, process: p}
-	p.waits[0].owner, p.waits[1].owner = p, p
+	p.waits[0].Of, p.waits[1].Of, p.place.Of = p, p, p
 	p.resume, p.stop = iter.Pull(p.coroutine)
 	return p
 }
@@ -36,7 +36,7 @@ func (p *process) coroutine(yield func(struct{}) bool) {
 		p.once()
 		p.started = false
 		p.run = nil
-		p.world.living.leave(p)
+		p.place.Leave()
 		if p.unwinding {
 			return
 		}
@@ -61,7 +61,7 @@ func (p *process) once() {
 		}
 		switch v := recover().(type) {
 		case nil: // Goexit, as by t.Fatal: iter.Pull hands it on to Run
-			p.world.living.leave(p)
+			p.place.Leave()
 		case unwound:
 		default:
 			if p.world.failure == nil {
@@ -83,8 +83,8 @@ func (p *process) endWait() {
 	if p.node.index >= 0 {
 		p.world.heap.remove(p.node.index)
 	}
-	p.waits[0].leave()
-	p.waits[1].leave()
+	p.waits[0].Leave()
+	p.waits[1].Leave()
 }
 
 // A Panic is what World.Run panics with when a process panicked: the value, and the stack of the
@@ -92,35 +92,4 @@ func (p *process) endWait() {
 type Panic struct {
 	Value any
 	Stack []byte
-}
-
-// processList is doubly linked, oldest first.
-type processList struct{ first, last *process }
-
-func (l *processList) add(p *process) {
-	p.prev, p.next = l.last, nil
-	if l.last == nil {
-		l.first = p
-	} else {
-		l.last.next = p
-	}
-	l.last = p
-}
-
-// leave takes p off; a process that is not on the list is left alone.
-func (l *processList) leave(p *process) {
-	if p.prev == nil && l.first != p {
-		return
-	}
-	if p.prev == nil {
-		l.first = p.next
-	} else {
-		p.prev.next = p.next
-	}
-	if p.next == nil {
-		l.last = p.prev
-	} else {
-		p.next.prev = p.prev
-	}
-	p.prev, p.next = nil, nil
 }

@@ -24,7 +24,7 @@ func NewQueue[T any](e Env, size int) *Queue[T] {
 // Put puts v in, waiting at most d for room, and reports whether it did; it gives up when gone
 // fires. With d <= 0 it tries without waiting.
 func (q *Queue[T]) Put(v T, d time.Duration, gone *Signal) bool {
-	if first := q.getters.first; first != nil { // so nothing is in the queue
+	if first := q.getters.first(); first != nil { // so nothing is in the queue
 		first.item = v
 		q.getters.serve()
 		return true

@@ -4,9 +4,9 @@ package sim
 // fires. Like all that belongs to an Env it is used in the turn only.
 type Signal struct {
 	fired     bool
-	waiters   waiterList   // processes in Await
-	followers followerList // children and calls
-	self      follower     // this signal's place among its parent's followers
+	waiters   Chain[sleeper]   // processes in Await; each owns two places, because Await takes two signals
+	followers Chain[*follower] // children and calls
+	self      follower         // this signal among its parent's followers
 }
 
 // Fire lets the event happen: it wakes who waits, then fires the children and makes the calls, each
@@ -17,11 +17,12 @@ func (s *Signal) Fire() {
 	}
 	s.fired = true
 	s.leave()
-	for w := s.waiters.first; w != nil; w = s.waiters.first {
-		w.owner.wake() // takes w off the list
+	for w := s.waiters.First(); w != nil; w = s.waiters.First() {
+		w.Of.wake() // takes w off the chain
 	}
-	for f := s.followers.first; f != nil; f = s.followers.first {
-		f.leave()
+	for place := s.followers.First(); place != nil; place = s.followers.First() {
+		f := place.Of
+		place.Leave()
 		if f.child != nil {
 			f.child.Fire()
 		} else {
@@ -45,17 +46,13 @@ func (s *Signal) Child() *Signal {
 		return child
 	}
 	child.self.child = child
-	s.followers.add(&child.self)
+	s.follow(&child.self)
 	return child
 }
 
 // leave takes a child off its parent's list, so that a long-lived parent does not collect the
 // children of calls that are over.
-func (s *Signal) leave() {
-	if s.self.list != nil {
-		s.self.leave()
-	}
-}
+func (s *Signal) leave() { s.self.place.Leave() }
 
 // Then calls f, which must not block, when s fires; at once if it has. The Timer takes the call back.
 func (s *Signal) Then(f func()) Timer {
@@ -67,7 +64,7 @@ func (s *Signal) Then(f func()) Timer {
 		return Timer{}
 	}
 	one := &follower{call: f}
-	s.followers.add(one)
+	s.follow(one)
 	return Timer{what: one}
 }
 
@@ -84,85 +81,25 @@ func (t Timer) Stop() bool { return t.what != nil && t.what.stop(t.generation) }
 
 // A sleeper is a process that waits in Await, of a World or of a Wall.
 type sleeper interface {
-	// wake ends the wait: it takes the process off every list and makes its turn due.
+	// wake ends the wait: it takes the process off every chain and makes its turn due.
 	wake()
-}
-
-// A waiter is a process's place in one signal's list. Each process owns two, because Await takes two
-// signals; the list is doubly linked so that leaving costs the same among ten thousand.
-type waiter struct {
-	owner      sleeper
-	list       *waiterList
-	prev, next *waiter
-}
-
-type waiterList struct{ first, last *waiter }
-
-func (l *waiterList) add(w *waiter) {
-	w.list, w.prev, w.next = l, l.last, nil
-	if l.last == nil {
-		l.first = w
-	} else {
-		l.last.next = w
-	}
-	l.last = w
-}
-
-func (w *waiter) leave() {
-	if w.list == nil {
-		return
-	}
-	if w.prev == nil {
-		w.list.first = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		w.list.last = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.list, w.prev, w.next = nil, nil, nil
 }
 
 // A follower is a child of a signal, or a call to make when it fires.
 type follower struct {
-	child      *Signal
-	call       func()
-	list       *followerList
-	prev, next *follower
+	place Link[*follower]
+	child *Signal
+	call  func()
 }
 
-type followerList struct{ first, last *follower }
-
-func (l *followerList) add(f *follower) {
-	f.list, f.prev, f.next = l, l.last, nil
-	if l.last == nil {
-		l.first = f
-	} else {
-		l.last.next = f
-	}
-	l.last = f
-}
-
-func (f *follower) leave() {
-	if f.prev == nil {
-		f.list.first = f.next
-	} else {
-		f.prev.next = f.next
-	}
-	if f.next == nil {
-		f.list.last = f.prev
-	} else {
-		f.next.prev = f.prev
-	}
-	f.list, f.prev, f.next = nil, nil, nil
+// follow puts f among the followers of s.
+func (s *Signal) follow(f *follower) {
+	f.place.Of = f
+	s.followers.Join(&f.place)
 }
 
 func (f *follower) stop(uint64) bool {
-	if f.list == nil {
-		return false
-	}
-	f.leave()
-	return true
+	joined := f.place.Joined()
+	f.place.Leave()
+	return joined
 }

@@ -153,7 +153,7 @@ func TestSignalsAgainstTheNaiveModel(t *testing.T) {
 							t.Fatalf("signal %d fired: got %v, want %v", i, got, m.fired)
 						}
 						followers := 0
-						for f := m.real.followers.first; f != nil; f = f.next {
+						for f := m.real.followers.First(); f != nil; f = f.Next() {
 							followers++
 						}
 						if followers != len(m.followers) {
@@ -172,7 +172,7 @@ func TestSignalsAgainstTheNaiveModel(t *testing.T) {
 				t.Fatalf("after all have fired (-want +got):\n%s", diff)
 			}
 			for i, m := range all {
-				if m.real.waiters != (waiterList{}) || m.real.followers != (followerList{}) {
+				if m.real.waiters != (Chain[sleeper]{}) || m.real.followers != (Chain[*follower]{}) {
 					t.Fatalf("somebody stayed with signal %d", i)
 				}
 			}
@@ -242,7 +242,7 @@ func TestAChildThatFiresByItselfLeavesItsParent(t *testing.T) {
 	for range 3 {
 		child := parent.Child()
 		child.Fire()
-		if parent.followers.first != nil {
+		if parent.followers.First() != nil {
 			t.Fatal("the child has not left its parent")
 		}
 	}

@@ -114,10 +114,10 @@ func (w *Wall) Await(d time.Duration, a, b *Signal) bool {
 		return false
 	}
 	if a != nil {
-		a.waiters.add(&p.waits[0])
+		a.waiters.Join(&p.waits[0])
 	}
 	if b != nil {
-		b.waiters.add(&p.waits[1])
+		b.waiters.Join(&p.waits[1])
 	}
 	var limit <-chan time.Time
 	if until(w.Now(), d) != Forever {
@@ -154,7 +154,7 @@ func (w *Wall) process() *wallProcess {
 		return p
 	}
 	p := &wallProcess{woken: make(chan struct{}, 1)}
-	p.waits[0].owner, p.waits[1].owner = p, p
+	p.waits[0].Of, p.waits[1].Of = p, p
 	return p
 }
 
@@ -162,12 +162,12 @@ func (w *Wall) process() *wallProcess {
 type wallProcess struct {
 	woken chan struct{} // holds at most one wake
 	timer *time.Timer
-	waits [2]waiter
+	waits [2]Link[sleeper]
 }
 
 func (p *wallProcess) wake() {
-	p.waits[0].leave()
-	p.waits[1].leave()
+	p.waits[0].Leave()
+	p.waits[1].Leave()
 	select {
 	case p.woken <- struct{}{}:
 	default:
@@ -176,8 +176,8 @@ func (p *wallProcess) wake() {
 
 // endWait leaves every list, and takes back a wake that came while the limit passed.
 func (p *wallProcess) endWait() {
-	p.waits[0].leave()
-	p.waits[1].leave()
+	p.waits[0].Leave()
+	p.waits[1].Leave()
 	if p.timer != nil {
 		p.timer.Stop()
 	}

@@ -20,8 +20,8 @@ type World struct {
 	seq     uint64
 	heap    heap
 	due     ring
-	current *process // who has the turn; nil in a call
-	living  processList
+	current *process        // who has the turn; nil in a call
+	living  Chain[*process] // oldest first
 	idle    []*process
 	spare   *node
 	random  streams
@@ -53,7 +53,7 @@ func (w *World) Go(f func()) {
 		p = newProcess(w)
 	}
 	p.run = f
-	w.living.add(p)
+	w.living.Join(&p.place)
 	w.due.push(turn{&p.node, p.node.generation})
 }
 
@@ -107,10 +107,10 @@ func (w *World) Await(d time.Duration, a, b *Signal) bool {
 		return a.Fired()
 	}
 	if a != nil {
-		a.waiters.add(&p.waits[0])
+		a.waiters.Join(&p.waits[0])
 	}
 	if b != nil {
-		b.waiters.add(&p.waits[1])
+		b.waiters.Join(&p.waits[1])
 	}
 	w.schedule(until(w.now, d), &p.node)
 	w.current = nil
@@ -198,8 +198,9 @@ func (w *World) end() (blocked int) {
 			w.end()
 		}
 	}()
-	for p := w.living.first; p != nil; p = w.living.first {
-		w.living.leave(p)
+	for place := w.living.First(); place != nil; place = w.living.First() {
+		p := place.Of
+		place.Leave()
 		p.unwinding = true
 		if p.started {
 			blocked++

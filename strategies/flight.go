@@ -10,20 +10,19 @@ import "github.com/headroom-dev/headroom/sim"
 // rest wait on. Waking all of them to find a new leader would cost the square of their number where a
 // busy key meets a service that is down.
 type flight struct {
-	key         uint64
-	first, last *rider
-	gone        *sim.Signal // fires when nobody waits for the fetch under way
-	leader      *rider      // who gets its failure; nil once that one has left
+	key    uint64
+	line   sim.Chain[*rider]
+	gone   *sim.Signal // fires when nobody waits for the fetch under way
+	leader *rider      // who gets its failure; nil once that one has left
 }
 
-// A rider is one call that waits for a flight. It is doubly linked, so that leaving costs the same
-// among ten thousand.
+// A rider is one call that waits for a flight.
 type rider struct {
-	turn       sim.Signal // fires when there is an answer, or when it is this one's turn to lead
-	lands      bool       // answered: reply holds
-	left       bool       // its caller has gone
-	reply      sim.Reply
-	prev, next *rider
+	turn  sim.Signal // fires when there is an answer, or when it is this one's turn to lead
+	lands bool       // answered: reply holds
+	left  bool       // its caller has gone
+	reply sim.Reply
+	place sim.Link[*rider]
 }
 
 // share answers r by the flight for its key, which it leads if there is none.
@@ -34,7 +33,8 @@ func (c *Cache) share(env sim.Env, fetch sim.Handler, r sim.Request) sim.Reply {
 		f = &flight{key: r.Key}
 		c.flights[r.Key] = f
 	}
-	f.board(me)
+	me.place.Of = me
+	f.line.Join(&me.place)
 	defer c.leave(f, me) // also when the run ends under it
 	if !joined {
 		c.launch(env, fetch, f, me, r)
@@ -43,7 +43,7 @@ func (c *Cache) share(env sim.Env, fetch sim.Handler, r sim.Request) sim.Reply {
 		if !env.Await(sim.Forever, &me.turn, r.Gone) {
 			leads := f.leader == me
 			c.leave(f, me)
-			if !leads || f.first != nil {
+			if !leads || f.line.First() != nil {
 				return sim.Reply{Outcome: sim.Timeout, Reason: "flight"}
 			}
 			// The fetch was for this call alone, so its Gone has fired too, and it returns in this very
@@ -93,21 +93,22 @@ func (c *Cache) launch(env sim.Env, fetch sim.Handler, f *flight, me *rider, r s
 func (c *Cache) land(f *flight, reply sim.Reply) {
 	if reply.Outcome == sim.OK || reply.Outcome == sim.Degraded {
 		delete(c.flights, f.key)
-		for me := f.first; me != nil; me = me.next {
-			me.answer(reply)
+		for place := f.line.First(); place != nil; place = place.Next() {
+			place.Of.answer(reply)
 		}
 		return
 	}
 	if leader := f.leader; leader != nil {
 		f.leader = nil
-		f.alight(leader)
+		leader.place.Leave()
 		leader.answer(reply)
 	}
-	if f.first == nil {
+	next := f.line.First()
+	if next == nil {
 		delete(c.flights, f.key)
 		return
 	}
-	f.first.turn.Fire() // to lead; it stays in the line, at its head
+	next.Of.turn.Fire() // to lead; it stays in the line, at its head
 }
 
 // leave takes a call out of its flight. The last one takes the flight with it.
@@ -119,8 +120,8 @@ func (c *Cache) leave(f *flight, me *rider) {
 	if f.leader == me {
 		f.leader = nil
 	}
-	f.alight(me)
-	if f.first == nil {
+	me.place.Leave()
+	if f.line.First() == nil {
 		delete(c.flights, f.key)
 		f.gone.Fire()
 	}
@@ -129,30 +130,4 @@ func (c *Cache) leave(f *flight, me *rider) {
 func (me *rider) answer(reply sim.Reply) {
 	me.lands, me.reply = true, reply
 	me.turn.Fire()
-}
-
-// board puts a call at the end of the line.
-func (f *flight) board(me *rider) {
-	me.prev = f.last
-	if f.last == nil {
-		f.first = me
-	} else {
-		f.last.next = me
-	}
-	f.last = me
-}
-
-// alight takes a call out of the line.
-func (f *flight) alight(me *rider) {
-	if me.prev == nil {
-		f.first = me.next
-	} else {
-		me.prev.next = me.next
-	}
-	if me.next == nil {
-		f.last = me.prev
-	} else {
-		me.next.prev = me.prev
-	}
-	me.prev, me.next = nil, nil
 }

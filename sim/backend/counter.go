@@ -17,25 +17,24 @@ type counter struct {
 	mean    float64 // of service, in nanoseconds
 	random  *sim.Stream
 
-	busy        int
-	first, last *job // who waits
-	waiting     int
-	unused      *job // free list
+	busy    int
+	waiting line[job]
+	unused  []*job
 }
 
 // A job is one call at the counter. It is used again when neither its caller nor a server needs it;
 // its method value is made once, so that a call allocates nothing in the long run.
 type job struct {
-	done       sim.Signal
-	counter    *counter
-	finish     func()
-	cost       *sim.Cost
-	size       time.Duration // service time
-	ends       time.Duration // of its service, while it is served
-	timer      sim.Timer
-	serving    bool
-	gone       bool // its caller went and left it here
-	prev, next *job // in the queue, or in the free list
+	done    sim.Signal
+	counter *counter
+	finish  func()
+	cost    *sim.Cost
+	size    time.Duration // service time
+	ends    time.Duration // of its service, while it is served
+	timer   sim.Timer
+	serving bool
+	gone    bool           // its caller went and left it here
+	place   sim.Link[*job] // in the queue
 }
 
 // handle carries one call.
@@ -44,13 +43,13 @@ func (c *counter) handle(r sim.Request) sim.Reply {
 		return abandoned
 	}
 	full := c.busy == c.servers
-	if full && c.limit >= 0 && c.waiting >= c.limit {
+	if full && c.limit >= 0 && c.waiting.length >= c.limit {
 		return refuse(http.StatusServiceUnavailable, ReasonQueueFull)
 	}
 	j := c.fresh()
 	j.cost, j.size = r.Cost, c.size(&r)
 	if full {
-		c.join(j)
+		c.waiting.join(&j.place, j)
 	} else {
 		c.busy++
 		c.serve(j, c.env.Now())
@@ -96,12 +95,12 @@ func (j *job) finished() {
 
 // next gives a server that is free from the given time on to who waits longest, if anybody does.
 func (c *counter) next(from time.Duration) {
-	j := c.first
+	j := c.waiting.first()
 	if j == nil {
 		c.busy--
 		return
 	}
-	c.leave(j)
+	c.waiting.leave(&j.place)
 	c.serve(j, from)
 }
 
@@ -116,49 +115,23 @@ func (c *counter) abandon(j *job) {
 		c.next(now)
 		c.recycle(j)
 	case !j.serving && c.cancel.leavesQueue():
-		c.leave(j)
+		c.waiting.leave(&j.place)
 		c.recycle(j)
 	default:
 		j.gone = true
 	}
 }
 
-func (c *counter) join(j *job) {
-	j.prev, j.next = c.last, nil
-	if c.last == nil {
-		c.first = j
-	} else {
-		c.last.next = j
-	}
-	c.last = j
-	c.waiting++
-}
-
-func (c *counter) leave(j *job) {
-	if j.prev == nil {
-		c.first = j.next
-	} else {
-		j.prev.next = j.next
-	}
-	if j.next == nil {
-		c.last = j.prev
-	} else {
-		j.next.prev = j.prev
-	}
-	j.prev, j.next = nil, nil
-	c.waiting--
-}
-
 // fresh returns a job to use.
 func (c *counter) fresh() *job {
-	j := c.unused
-	if j == nil {
-		j = &job{counter: c}
+	last := len(c.unused) - 1
+	if last < 0 {
+		j := &job{counter: c}
 		j.finish = j.finished
 		return j
 	}
-	c.unused = j.next
-	j.next = nil
+	j := c.unused[last]
+	c.unused = c.unused[:last]
 	j.done = sim.Signal{}
 	j.gone = false
 	return j
@@ -167,6 +140,5 @@ func (c *counter) fresh() *job {
 // recycle takes back a job that neither a caller nor a server needs any more.
 func (c *counter) recycle(j *job) {
 	j.cost = nil
-	j.next = c.unused
-	c.unused = j
+	c.unused = append(c.unused, j)
 }

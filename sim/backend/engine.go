@@ -26,7 +26,7 @@ type engine struct {
 	affine Affine // the step time again, if it can tell the time of many decode steps; nil: it cannot
 	single bool   // every step is an event of its own: for the test that skipping changes nothing
 
-	waiting    line
+	waiting    line[sequence]
 	prefilling []*sequence // in order of admission; all but the last get their prompts done in the step under way
 	decoding   decoders
 	watched    []*sequence // running sequences whose every token is asked for
@@ -44,7 +44,7 @@ type engine struct {
 	boundary func() // stepped, made once
 	begin    func() // started, made once
 	timer    sim.Timer
-	unused   *sequence // free list
+	unused   []*sequence
 
 	totals engineTotals
 }
@@ -94,7 +94,7 @@ func (e *engine) handle(r sim.Request) sim.Reply {
 	s := e.fresh()
 	s.cost, s.token, s.prompt, s.output, s.blocks = r.Cost, r.Token, prompt, output, blocks
 	s.arrived = e.env.Now()
-	e.waiting.join(s)
+	e.waiting.join(&s.waits, s)
 	e.noticeArrival()
 	if !e.env.Await(sim.Forever, &s.done, r.Gone) {
 		e.abandon(s)
@@ -107,25 +107,23 @@ func (e *engine) handle(r sim.Request) sim.Reply {
 
 // fresh returns a sequence to use, stage queued.
 func (e *engine) fresh() *sequence {
-	s := e.unused
-	if s == nil {
+	last := len(e.unused) - 1
+	if last < 0 {
 		return new(sequence)
 	}
-	e.unused = s.next
+	s := e.unused[last]
+	e.unused = e.unused[:last]
 	*s = sequence{}
 	return s
 }
 
 // recycle takes back a sequence that neither a caller nor the engine needs any more.
-func (e *engine) recycle(s *sequence) {
-	s.next = e.unused
-	e.unused = s
-}
+func (e *engine) recycle(s *sequence) { e.unused = append(e.unused, s) }
 
 // free returns how many waiting sequences could begin at the next boundary without waiting for
 // another to end: the free slots, or none where memory holds up the first that waits.
 func (e *engine) free() int {
-	if head := e.waiting.first; head != nil && head.blocks > e.blocks-e.held {
+	if head := e.waiting.first(); head != nil && head.blocks > e.blocks-e.held {
 		return 0
 	}
 	return e.seqs - e.running()
@@ -163,8 +161,8 @@ func (e *engine) started() {
 func (e *engine) abandon(s *sequence) {
 	e.totals.abandoned++
 	if s.stage == queued && e.cancel.leavesQueue() {
-		head := e.waiting.first == s
-		e.waiting.leave(s)
+		head := e.waiting.first() == s
+		e.waiting.leave(&s.waits)
 		e.recycle(s)
 		if head && e.waiting.length > 0 {
 			e.interrupt() // the next may need less memory

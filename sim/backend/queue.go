@@ -64,10 +64,10 @@ func (q *Queue) Start(env sim.Env) Replica {
 		c.limit = *q.Limit
 	}
 	return Replica{
-		Handle: c.handle, Waiting: func() int { return c.waiting }, Running: func() int { return c.busy },
+		Handle: c.handle, Waiting: func() int { return c.waiting.length }, Running: func() int { return c.busy },
 		Free: func() int { return c.servers - c.busy },
 		Gauges: []sim.Gauge{
-			{Name: "waiting", Read: func() float64 { return float64(c.waiting) }},
+			{Name: "waiting", Read: func() float64 { return float64(c.waiting.length) }},
 			{Name: "running", Read: func() float64 { return float64(c.busy) }},
 		},
 	}

@@ -27,7 +27,7 @@ type sequence struct {
 	work     int64         // picoseconds of step time it has used, decoding since joined excepted
 	place    int           // in the heap of decoders
 
-	prev, next *sequence // in the queue, or in the free list
+	waits sim.Link[*sequence] // its place in the queue
 }
 
 // A stage is where a sequence is.
@@ -39,39 +39,6 @@ const (
 	decoding         // holds a slot; computes one token a step
 	ended
 )
-
-// A line is the sequences that wait, in order of arrival. It is doubly linked, so that leaving costs
-// the same among ten thousand.
-type line struct {
-	first, last *sequence
-	length      int
-}
-
-func (l *line) join(s *sequence) {
-	s.prev, s.next = l.last, nil
-	if l.last == nil {
-		l.first = s
-	} else {
-		l.last.next = s
-	}
-	l.last = s
-	l.length++
-}
-
-func (l *line) leave(s *sequence) {
-	if s.prev == nil {
-		l.first = s.next
-	} else {
-		s.prev.next = s.next
-	}
-	if s.next == nil {
-		l.last = s.prev
-	} else {
-		s.next.prev = s.prev
-	}
-	s.prev, s.next = nil, nil
-	l.length--
-}
 
 // decoders are the decoding sequences by the epoch in which they end: a binary heap. All of them
 // compute one token in every step, so an epoch is a step in which there were any, and no step has to

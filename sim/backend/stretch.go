@@ -45,11 +45,11 @@ func (e *engine) form(now time.Duration) {
 		budget -= batch.prefill(s, budget)
 	}
 	for budget > 0 && e.running() < e.seqs {
-		s := e.waiting.first
+		s := e.waiting.first()
 		if s == nil || s.blocks > e.blocks-e.held || s.arrived >= now {
 			break
 		}
-		e.waiting.leave(s)
+		e.waiting.leave(&s.waits)
 		s.stage = prefilling
 		e.held += s.blocks
 		e.prefilling = append(e.prefilling, s)
@@ -90,7 +90,7 @@ func (b *Batch) prefill(s *sequence, budget int) int {
 // horizon returns for how many steps of decoding nothing can change unless something arrives or
 // goes: until the first sequence ends. If the head of the queue is held up, it is so until then.
 func (e *engine) horizon(now time.Duration) int64 {
-	unseen := e.waiting.first != nil && e.waiting.first.arrived >= now
+	unseen := e.waiting.first() != nil && e.waiting.first().arrived >= now
 	if e.single || unseen || len(e.watched) > 0 {
 		return 1
 	}

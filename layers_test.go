@@ -28,6 +28,7 @@ var layers = map[string][]string{
 	"sim/backend":          {"sim"},
 	"sim":                  {},
 	"fixtures":             {},
+	"internal/shareddata":  {}, // finds data for tests
 	"internal/testlog":     {}, // what reads go test's output; a program of its own
 }
 

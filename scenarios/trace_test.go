@@ -11,34 +11,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// shared returns the path of a file of the data set that lies beside the checkout, or skips.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(dir, "..", "shared", "data", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the data set is not here: %v", err)
-	}
-	return path
-}
+	"github.com/headroom-dev/headroom/internal/shareddata"
+)
 
 // The public trace: 8,819 calls in 3,436 s, one second with 67 of them, gaps of CV 13.2.
 func TestAzureTraceIsReplayedWhole(t *testing.T) {
-	path := shared(t, "azure_llm_2023_code.csv")
+	path := shareddata.Path(t, "azure_llm_2023_code.csv")
 	s, err := Open("azure-code", nil, Edit{Path: "load.arrivals.trace.file", Value: path, Text: true})
 	if err != nil {
 		t.Fatal(err)

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/headroom-dev/headroom/internal/shareddata"
 	"github.com/headroom-dev/headroom/sim"
 	"pgregory.net/rapid"
 )
@@ -145,12 +145,20 @@ var contentionTwin = []contentionRow{
 }
 
 func TestDelayUnderContention(t *testing.T) {
-	long(t)
-	rows, err := readContention(filepath.Join(root(t), "..", "shared", "data", "backoff_contention.csv"))
+	checkContention(t, contentionTwin)
+}
+
+func TestDelayUnderContentionOfTheSharedData(t *testing.T) {
+	rows, err := readContention(shareddata.Path(t, "backoff_contention.csv"))
 	if err != nil {
-		t.Logf("%v; %d rows kept in the test stand in for the table", err, len(contentionTwin))
-		rows = contentionTwin
+		t.Fatal(err)
 	}
+	checkContention(t, rows)
+}
+
+func checkContention(t *testing.T, rows []contentionRow) {
+	t.Helper()
+	long(t)
 	means := make(map[string]float64) // calls and ms of 100 clients, by algorithm
 	for _, row := range rows {
 		b := &Backoff{Base: 5 * time.Millisecond, Factor: 2, Cap: 2 * time.Second}
@@ -190,7 +198,7 @@ func TestDelayUnderContention(t *testing.T) {
 func readContention(name string) ([]contentionRow, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("the published table is not there")
+		return nil, err
 	}
 	defer file.Close()
 	lines, err := csv.NewReader(file).ReadAll()
@@ -206,23 +214,4 @@ func readContention(name string) ([]contentionRow, error) {
 		rows = append(rows, contentionRow{int(number(0)), line[1], number(3), number(4), number(5), number(6)})
 	}
 	return rows, nil
-}
-
-// root is the directory of go.mod.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = up
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/headroom-dev/headroom/internal/harness"
+	"github.com/headroom-dev/headroom/internal/shareddata"
 	"github.com/headroom-dev/headroom/report"
 	"github.com/headroom-dev/headroom/scenarios"
 )
@@ -114,7 +115,7 @@ func TestSpikeEqualPatience(t *testing.T) {
 
 func TestAzureCode(t *testing.T) {
 	skipRaced(t)
-	trace := sharedData(t, "azure_llm_2023_code.csv")
+	trace := shareddata.Path(t, "azure_llm_2023_code.csv")
 	plan, err := harness.Load("azure-code", nil, scenarios.TraceEdits(trace, "--trace")...)
 	if err != nil {
 		t.Fatal(err)

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/montanaflynn/stats"
 
 	"github.com/headroom-dev/headroom/internal/harness"
+	"github.com/headroom-dev/headroom/internal/shareddata"
 	"github.com/headroom-dev/headroom/report"
 )
 
@@ -20,7 +20,7 @@ import (
 // error taken from the spread over 20 seeds. A first phase, not looked at, lets the queue fill.
 
 func TestQueueOraclesFromTheSharedData(t *testing.T) {
-	checkOracles(t, readOracles(t, sharedData(t, "queue_oracles.json")))
+	checkOracles(t, readOracles(t, shareddata.Path(t, "queue_oracles.json")))
 }
 
 // TestQueueOracles is the twin that always runs, on one entry of each kind.
@@ -238,17 +238,6 @@ func readOracles(t *testing.T, file string) oracles {
 		t.Fatalf("%s lacks a kind of oracle", file)
 	}
 	return o
-}
-
-// sharedData returns the path of a file of the shared data, which stands beside the repository where
-// it is present, or skips the test.
-func sharedData(t *testing.T, name string) string {
-	t.Helper()
-	file := filepath.Join("..", "..", "..", "shared", "data", name)
-	if _, err := os.Stat(file); err != nil {
-		t.Skipf("needs ../shared/data/%s, which is not here", name)
-	}
-	return file
 }
 
 func seeds(n int) []uint64 {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/headroom-dev/headroom/internal/shareddata"
 )
 
 func TestTablesAreWhole(t *testing.T) {
@@ -161,7 +163,7 @@ func TestPhysicsPrecision(t *testing.T) {
 //
 // The GEMM term is taken at c tokens, and in a share q of the steps at c + isl.
 func TestPhysicsMeetsMeasurements(t *testing.T) {
-	rows, err := csv.NewReader(bytes.NewReader(sharedData(t, "measured_vllm_train.csv"))).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(shareddata.Read(t, "measured_vllm_train.csv"))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}

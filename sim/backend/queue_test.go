@@ -3,13 +3,11 @@ package backend
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/headroom-dev/headroom/internal/shareddata"
 	"github.com/headroom-dev/headroom/sim"
 )
 
@@ -113,7 +111,7 @@ func TestQueueMeetsOracleFile(t *testing.T) {
 			Lam, Wq float64
 		}
 	}
-	text := sharedData(t, "queue_oracles.json")
+	text := shareddata.Read(t, "queue_oracles.json")
 	if err := json.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
@@ -169,32 +167,6 @@ func generalService(t *testing.T, name string) sim.DurationDist {
 	}
 	t.Fatalf("no service time for %q", name)
 	return sim.DurationDist{}
-}
-
-// sharedData reads a file of the data that lies beside a checkout of the repository, or skips the test.
-func sharedData(t *testing.T, name string) []byte {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "..", "shared", "data", name))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("%s is not beside this checkout; TestQueueMeetsTheory and its like hold the same on constants", name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
 
 // script is a world in which calls are written out one by one.

@@ -43,7 +43,8 @@ const (
 
 // Run runs the strategies of a plan over the seeds, seed by seed and all strategies of one seed
 // first, so that an interrupted run is still a fair comparison. When ctx is cancelled it returns
-// what was completed, marked as interrupted. The result does not depend on Workers.
+// what was completed, marked as interrupted; when a run fails half-way, what was completed before it
+// beside the error, if any was. The result does not depend on Workers.
 func Run(ctx context.Context, p *Plan, o Options) (*report.Result, error) {
 	contenders, err := p.only(o.Only)
 	if err != nil {
@@ -67,10 +68,18 @@ func Run(ctx context.Context, p *Plan, o Options) (*report.Result, error) {
 	if r.calls != nil {
 		err = errors.Join(err, r.calls.close())
 	}
-	if err != nil {
+	result := r.result()
+	if err == nil {
+		return result, nil
+	}
+	if len(result.Seeds) == 0 {
 		return nil, err
 	}
-	return r.result(), nil
+	result.Warnings = append(result.Warnings, "the run failed before it was complete; the figures are of the seeds listed")
+	if !result.Interrupted {
+		result.ExitCode = exitUnmeasured
+	}
+	return result, err
 }
 
 // lacks reports what a plan has not and needs to be run. A scenario may leave them out, and still be

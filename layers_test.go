@@ -48,7 +48,7 @@ var homes = map[string][]string{
 	"pgregory.net/rapid":                       {},
 	"go.uber.org/goleak":                       {},
 	"github.com/rogpeppe/go-internal":          {},
-	"testing":                                  {},
+	"testing":                                  {"internal/shareddata"},
 	"github.com/invopop/jsonschema":            {},
 	"github.com/santhosh-tekuri/jsonschema/v6": {},
 }

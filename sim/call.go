@@ -18,7 +18,7 @@ type Request struct {
 	User, Key      uint64        // who asks; what is asked: equal keys may share an answer
 	Priority       Priority      // class, 0 the highest
 	Prompt, Output int           // tokens
-	Prefix         []uint64      // block names from a trace, for prefix caching; nil: Key names the prompt
+	Prefix         []uint64      // names of the prompt's blocks of PrefixBlock tokens, each standing for all before it too, for prefix caching; nil: Key names the prompt
 	Work           float64       // size in mean service times, for models without tokens; 0: the model draws it
 	Deadline       time.Duration // when patience ends, on the Env's clock; 0 if never
 	Gone           *Signal       // fires when nobody waits for this answer any more; nil: never
@@ -27,6 +27,9 @@ type Request struct {
 	Cost           *Cost         // where the service books its work; nil books nothing
 	Payload        any           // shared by the two ends of the chain; strategies pass it on unseen
 }
+
+// PrefixBlock is how many tokens one name of Request.Prefix stands for.
+const PrefixBlock = 16
 
 // Remaining returns what is left of the caller's patience at time now: Forever without a Deadline,
 // zero or less once it has passed.
@@ -44,8 +47,10 @@ type Reply struct {
 	Status     int           // HTTP status; 0 without an answer
 	RetryAfter time.Duration // the service's wish; 0 if none
 	Retry      Advice        // what the service says of trying again
+	Began      time.Duration // when the service began to work on it, on the Env's clock; 0 if unknown
 	First      time.Duration // when the first token came, on the Env's clock; 0 if unknown
 	Tokens     int           // output tokens received
+	Cached     int           // prompt tokens that the service had in its prefix cache
 	Work       time.Duration // service time that a simulated service booked as useful for this answer: whoever drops the answer calls Cost.Waste
 	Payload    any           // what a transport hands back to its caller
 }

@@ -41,7 +41,7 @@ func (a *Admission) check(f *sim.Faults) {
 
 // wrap puts the limits before next, which hands calls to the pool. The first limit that is reached
 // names its reason.
-func (a Admission) wrap(pool []*Replica, next sim.Handler) sim.Handler {
+func (a Admission) wrap(pool *Pool, next sim.Handler) sim.Handler {
 	if a.Queue == nil && a.MaxRequests == 0 {
 		return next
 	}
@@ -50,12 +50,9 @@ func (a Admission) wrap(pool []*Replica, next sim.Handler) sim.Handler {
 		status = http.StatusServiceUnavailable
 	}
 	return func(r sim.Request) sim.Reply {
-		waiting, running, free := 0, 0, 0
-		for _, one := range pool {
-			waiting += one.Waiting()
-			running += one.Running()
-			free += one.Free()
-		}
+		waiting := pool.sum(func(r *Replica) int { return r.Waiting() })
+		running := pool.sum(func(r *Replica) int { return r.Running() })
+		free := pool.sum(func(r *Replica) int { return r.Free() })
 		switch {
 		case a.MaxRequests > 0 && waiting+running >= a.MaxRequests:
 			return refuse(status, ReasonMaxRequests)

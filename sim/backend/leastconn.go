@@ -10,10 +10,10 @@ var _ Balancer = (*LeastConn)(nil)
 
 // Pick returns the replica with the fewest calls in flight. The search begins behind the last pick:
 // beginning at the first replica would load it whenever all are idle.
-func (b *LeastConn) Pick(_ sim.Request, pool []*Replica) int {
-	best := b.next % len(pool)
-	for k := 1; k < len(pool); k++ {
-		if i := (b.next + k) % len(pool); pool[i].inflight < pool[best].inflight {
+func (b *LeastConn) Pick(_ sim.Request, among []*Member) int {
+	best := b.next % len(among)
+	for k := 1; k < len(among); k++ {
+		if i := (b.next + k) % len(among); among[i].inflight < among[best].inflight {
 			best = i
 		}
 	}

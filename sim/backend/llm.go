@@ -31,11 +31,6 @@ type LLM struct {
 	Cancel               Cancel       `yaml:"cancel"` // free, queued or zombie; free
 }
 
-// StepTimes says how long a step takes. Nothing given: linear, derived from model and card.
-type StepTimes struct {
-	Linear *Linear `yaml:"linear,omitempty"`
-}
-
 var _ Model = (*LLM)(nil)
 
 // NewLLM returns the defaults.
@@ -158,7 +153,7 @@ func (m *LLM) Start(env sim.Env) Replica {
 	if m.StepTime.Linear == nil || m.MaxSeqs < 1 {
 		panic("backend: LLM.Start before Validate")
 	}
-	e := newEngine(env, m.size(), *m.StepTime.Linear)
+	e := newEngine(env, m.size(), m.stepTime())
 	return e.replica()
 }
 

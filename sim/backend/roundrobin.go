@@ -8,8 +8,8 @@ type RoundRobin struct{ next int }
 var _ Balancer = (*RoundRobin)(nil)
 
 // Pick returns the next replica.
-func (b *RoundRobin) Pick(_ sim.Request, pool []*Replica) int {
-	i := b.next % len(pool)
+func (b *RoundRobin) Pick(_ sim.Request, among []*Member) int {
+	i := b.next % len(among)
 	b.next = i + 1
 	return i
 }

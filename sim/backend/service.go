@@ -41,9 +41,9 @@ func (s *Service) Validate() error {
 
 // Running is a service in one Env.
 type Running struct {
-	Handle   sim.Handler
-	Gauges   []sim.Gauge // of the whole service
-	Replicas []*Replica
+	Handle sim.Handler
+	Gauges []sim.Gauge // of the whole service
+	Pool   *Pool
 }
 
 // Start makes the replicas and what stands before them, in env. The configuration must have passed
@@ -53,49 +53,18 @@ func (s *Service) Start(env sim.Env) Running {
 	if !ok || s.Model.Model == nil || s.Replicas < 1 {
 		panic("backend: Service.Start before Validate")
 	}
-	pool := make([]*Replica, s.Replicas)
-	for i := range pool {
-		one := s.Model.Start(env)
-		pool[i] = &one
-	}
+	pool := newPool(env, s)
 	return Running{
-		Handle:   s.Admission.wrap(pool, balanced(entry.New(), pool)),
-		Gauges:   gauges(pool),
-		Replicas: pool,
-	}
-}
-
-// balanced hands each call to the replica that the caller names (Via.Endpoint) or the balancer picks.
-func balanced(b Balancer, pool []*Replica) sim.Handler {
-	if len(pool) == 1 {
-		return pool[0].Handle // nothing to pick
-	}
-	return func(r sim.Request) sim.Reply {
-		i := r.Via.Endpoint - 1
-		if i < 0 || i >= len(pool) {
-			i = b.Pick(r, pool)
-		}
-		one := pool[i]
-		one.inflight++
-		reply := one.Handle(r)
-		one.inflight--
-		return reply
+		Handle: s.Admission.wrap(pool, balanced(entry.New(), pool)),
+		Gauges: gauges(pool),
+		Pool:   pool,
 	}
 }
 
 // gauges sums the levels of the replicas.
-func gauges(pool []*Replica) []sim.Gauge {
-	sum := func(level func(*Replica) int) func() float64 {
-		return func() float64 {
-			total := 0
-			for _, one := range pool {
-				total += level(one)
-			}
-			return float64(total)
-		}
-	}
+func gauges(pool *Pool) []sim.Gauge {
 	return []sim.Gauge{
-		{Name: "service waiting", Read: sum(func(r *Replica) int { return r.Waiting() })},
-		{Name: "service running", Read: sum(func(r *Replica) int { return r.Running() })},
+		{Name: "service waiting", Read: func() float64 { return float64(pool.sum(func(r *Replica) int { return r.Waiting() })) }},
+		{Name: "service running", Read: func() float64 { return float64(pool.sum(func(r *Replica) int { return r.Running() })) }},
 	}
 }

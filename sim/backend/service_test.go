@@ -66,7 +66,8 @@ func TestAdmissionBoundsTheQueue(t *testing.T) {
 		return func(r sim.Request) sim.Reply {
 			env.At(env.Now(), func() {
 				waiting, free := 0, 0
-				for _, one := range running.Replicas {
+				for _, m := range running.Pool.Members() {
+					one := m.Machine()
 					waiting += one.Waiting()
 					free += one.Free()
 				}
@@ -95,7 +96,8 @@ func picks(t *testing.T, balance string, replicas, calls int) ([]int, []record) 
 		return sim.Request{Work: 0.4 + 3*float64((i%5)/4)}
 	}}.carry(t, func(env sim.Env) sim.Handler {
 		running := s.Start(env)
-		for i, one := range running.Replicas {
+		for i, m := range running.Pool.Members() {
+			one := m.Machine()
 			handle := one.Handle
 			one.Handle = func(r sim.Request) sim.Reply {
 				counts[i]++
@@ -132,7 +134,7 @@ func TestLeastConnAvoidsConvoys(t *testing.T) {
 
 // TestLeastConnPicks: the fewest calls in flight, and among equals in turn.
 func TestLeastConnPicks(t *testing.T) {
-	pool := []*Replica{{inflight: 2}, {inflight: 1}, {inflight: 1}, {inflight: 5}}
+	pool := []*Member{{inflight: 2}, {inflight: 1}, {inflight: 1}, {inflight: 5}}
 	b := &LeastConn{}
 	var got []int
 	for range 4 {
@@ -141,7 +143,7 @@ func TestLeastConnPicks(t *testing.T) {
 		got = append(got, i)
 	}
 	same(t, "picks", got, []int{1, 2, 0, 1})
-	idle := []*Replica{{}, {}, {}}
+	idle := []*Member{{}, {}, {}}
 	got = nil
 	for range 6 {
 		got = append(got, b.Pick(sim.Request{}, idle))
@@ -158,7 +160,7 @@ func TestServiceEndpoint(t *testing.T) {
 		w.Go(func() { running.Handle(sim.Request{Via: sim.Via{Endpoint: 3}}) })
 	}
 	w.At(ms, func() {
-		same(t, "third replica", []int{running.Replicas[2].Running(), running.Replicas[2].Waiting()}, []int{1, 1})
+		same(t, "third replica", []int{running.Pool.Members()[2].Machine().Running(), running.Pool.Members()[2].Machine().Waiting()}, []int{1, 1})
 		same(t, "gauges", []float64{running.Gauges[0].Read(), running.Gauges[1].Read()}, []float64{1, 1})
 		same(t, "names", []string{running.Gauges[0].Name, running.Gauges[1].Name}, []string{"service waiting", "service running"})
 	})

@@ -9,13 +9,16 @@ type Pool struct {
 	model   Model
 	members []*Member // in order of ID; those gone are taken out
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
+	groups  []Group
+	listed  []*Member // those that the balancer knows; good while not stale
+	stale   bool
 	ahead   sim.Chain[*later]
 	stopped bool
 }
 
 // newPool makes the replicas that the scenario starts with, all of them ready.
 func newPool(env sim.Env, s *Service) *Pool {
-	p := &Pool{env: env, model: s.Model.Model}
+	p := &Pool{env: env, model: s.Model.Model, groups: s.Groups, stale: true}
 	for range s.Replicas {
 		m := p.add()
 		m.state, m.listed = Ready, true
@@ -30,6 +33,7 @@ func (p *Pool) add() *Member {
 		id = p.members[n-1].ID + 1
 	}
 	m := &Member{ID: id, Weight: 1, pool: p, machine: p.model.Start(p.env)}
+	place(m, p.groups)
 	p.members = append(p.members, m)
 	return m
 }
@@ -37,8 +41,25 @@ func (p *Pool) add() *Member {
 // Members returns the replicas that are not gone, in order of ID. The slice is the pool's own.
 func (p *Pool) Members() []*Member { return p.members }
 
-// changed tells those who wait for room.
-func (p *Pool) changed(*Member) {
+// listing returns the replicas that the balancer knows, in order of ID. The slice is the pool's own,
+// good until the next blocking call.
+func (p *Pool) listing() []*Member {
+	if p.stale {
+		p.listed, p.stale = p.listed[:0], false
+		for _, m := range p.members {
+			if m.listed {
+				p.listed = append(p.listed, m)
+			}
+		}
+	}
+	return p.listed
+}
+
+// changed tells those who wait for room, and notes whether the balancer's list is another one now.
+func (p *Pool) changed(m *Member) {
+	if m.listed != m.shown {
+		m.shown, p.stale = m.listed, true
+	}
 	for _, f := range p.onRoom {
 		f()
 	}

@@ -240,3 +240,27 @@ func TestRoundRobinTail(t *testing.T) {
 		t.Errorf("got a P99 of %v with least-conn and %v with round-robin", least, turns)
 	}
 }
+
+// TestHottestReplica: under Zipf's law one user has a share of the calls that no hash can spread; the
+// bound can, as soon as calls are in flight.
+func TestHottestReplica(t *testing.T) {
+	hottest := func(balance string) float64 {
+		s := served(t, 100, "replicas: 8\nbalance: "+balance)
+		var run Running
+		users := sim.NewStream(1, "users")
+		traffic{seed: 1, calls: 20_000, rate: 2000, request: func(i int) sim.Request {
+			user := uint64(users.For(i, 0).IntN(1000))
+			if i%2 == 0 {
+				user = 1 // half of the calls
+			}
+			return sim.Request{User: user}
+		}}.carry(t, func(env sim.Env) sim.Handler { run = s.Start(env); return run.Handle })
+		gauge, ok := find(run.Gauges, func(g sim.Gauge) bool { return g.Name == "hottest replica" })
+		if !ok {
+			t.Fatal("no such gauge")
+		}
+		return gauge.Read()
+	}
+	near(t, "share without a bound", hottest("hash"), 0.5+0.5/8, 0.05)
+	near(t, "share with a bound of 1.25", hottest("{hash: {bound: 1.25}}"), 1.25/8, 0.05)
+}

@@ -58,7 +58,7 @@ func (s *Service) Start(env sim.Env) Running {
 	u := newUpstream(env, s, pool)
 	return Running{
 		Handle: s.Admission.wrap(pool, u.handle),
-		Gauges: gauges(pool),
+		Gauges: append(gauges(pool), u.gauges(s)...),
 		Pool:   pool,
 		Tries:  func() int64 { return u.tries },
 		Stop:   pool.stop,

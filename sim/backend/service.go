@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/headroom-dev/headroom/sim"
 )
@@ -14,6 +15,16 @@ type Service struct {
 	Replicas  int       `yaml:"replicas"` // 1 to 10,000; 1
 	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
 	Admission Admission `yaml:"admission,omitempty"`
+
+	StartUp   StartUp       `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
+	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
+	Autoscale *Autoscale    `yaml:"autoscale,omitempty"` // absent: none
+	Fail      []Failure     `yaml:"fail,omitempty"`      // planned accidents
+	MTBF      time.Duration `yaml:"mtbf,omitempty"`      // mean time between crashes of a replica, exponential; 0: none
+	Faults    []Fault       `yaml:"faults,omitempty"`    // errors by chance, whatever the load
+
+	// Load is the calls per second of the scenario at a time, for a forecast that knows them; nil: unknown.
+	Load func(time.Duration) float64 `yaml:"-"`
 }
 
 // NewService returns the defaults. The model has none: it must be given.
@@ -36,6 +47,7 @@ func (s *Service) Validate() error {
 		f.Add("balance", s.Balance, names(Balancers, func(b BalancerEntry) string { return b.Name }))
 	}
 	s.Admission.check(&f)
+	s.checkLife(&f)
 	return f.Err()
 }
 
@@ -58,12 +70,14 @@ func (s *Service) Start(env sim.Env) Running {
 		panic("backend: Service.Start before Validate")
 	}
 	pool := newPool(env, s)
-	return Running{
-		Handle: s.Admission.wrap(pool, balanced(entry.New(), pool)),
+	running := Running{
+		Handle: injected(env, s.Faults, s.Admission.wrap(pool, balanced(entry.New(), pool))),
 		Gauges: gauges(pool),
 		Pool:   pool,
 		Stop:   pool.stop,
 	}
+	s.live(&running)
+	return running
 }
 
 // gauges sums the levels of the replicas.

@@ -1,0 +1,112 @@
+package backend
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/headroom-dev/headroom/sim"
+)
+
+// StartUp is how long a replica takes from being asked for to being ready: `start_up: 120s`, any
+// random length of time, or the parts it is made of, which add up:
+//
+//	start_up: {pending: 20s, image: 40s, weights: {uniform: {min: 30s, max: 60s}}, graph: 30s}
+//
+// Published start-ups of LLM servers are 60 to 600 s. The zero StartUp takes no time.
+type StartUp struct {
+	Whole sim.DurationDist
+	Parts *StartUpParts // nil: given as a whole
+}
+
+// StartUpParts are what a start-up is made of. A part that is unset takes no time.
+type StartUpParts struct {
+	Pending sim.DurationDist `yaml:"pending,omitempty"` // until a machine is there
+	Image   sim.DurationDist `yaml:"image,omitempty"`   // pulling the container's image
+	Weights sim.DurationDist `yaml:"weights,omitempty"` // loading the model
+	Graph   sim.DurationDist `yaml:"graph,omitempty"`   // capturing graphs, warming up
+}
+
+func (p *StartUpParts) all() []sim.DurationDist {
+	return []sim.DurationDist{p.Pending, p.Image, p.Weights, p.Graph}
+}
+
+var startUpParts = []string{"pending", "image", "weights", "graph"}
+
+// IsZero reports whether it takes no time.
+func (s StartUp) IsZero() bool { return s.Whole.IsZero() && s.Parts == nil }
+
+// draw returns one length of it.
+func (s *StartUp) draw(r *rand.Rand) time.Duration {
+	if s.Parts == nil {
+		if s.Whole.IsZero() {
+			return 0
+		}
+		return s.Whole.Duration(r)
+	}
+	total := time.Duration(0)
+	for _, part := range s.Parts.all() {
+		if !part.IsZero() {
+			total += part.Duration(r)
+		}
+	}
+	return total
+}
+
+// mean returns its expected length.
+func (s *StartUp) mean() time.Duration {
+	if s.Parts == nil {
+		if s.Whole.IsZero() {
+			return 0
+		}
+		return s.Whole.Mean()
+	}
+	total := time.Duration(0)
+	for _, part := range s.Parts.all() {
+		if !part.IsZero() {
+			total += part.Mean()
+		}
+	}
+	return total
+}
+
+// UnmarshalYAML reads either form.
+func (s *StartUp) UnmarshalYAML(decode func(any) error) error {
+	var form any
+	if err := decode(&form); err != nil {
+		return err
+	}
+	*s = StartUp{}
+	if fields, ok := form.(map[string]any); ok {
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if slices.Contains(startUpParts, name) {
+				s.Parts = new(StartUpParts)
+				return decode(s.Parts)
+			}
+		}
+	}
+	return decode(&s.Whole)
+}
+
+// MarshalYAML writes it in the form in which it was read.
+func (s StartUp) MarshalYAML() (any, error) {
+	if s.Parts != nil {
+		return *s.Parts, nil
+	}
+	return s.Whole.MarshalYAML()
+}
+
+// Schema describes both forms.
+func (StartUp) Schema() map[string]any {
+	one := sim.DurationDist{}.Schema()
+	parts := map[string]any{}
+	for _, name := range startUpParts {
+		parts[name] = one
+	}
+	return map[string]any{
+		"description": "time from being asked for to being ready: a duration, a law, or parts that add up",
+		"anyOf": []any{one, map[string]any{
+			"type": "object", "additionalProperties": false, "properties": parts, "minProperties": 1}},
+	}
+}

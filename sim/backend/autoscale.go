@@ -63,8 +63,8 @@ const (
 	maxEvery      = time.Hour
 )
 
-// check notes values out of range and fills in the defaults.
-func (a *Autoscale) check(f *sim.Faults) {
+// check notes values out of range and fills in the defaults. load is the scenario's; nil: not known.
+func (a *Autoscale) check(f *sim.Faults, load func(time.Duration) float64) {
 	if a.Min == 0 {
 		a.Min = 1
 	}
@@ -100,7 +100,7 @@ func (a *Autoscale) check(f *sim.Faults) {
 		b.Down.check(f, "autoscale.behavior.down", hpaOldest, []ScalingPolicy{{Percent: 100, Per: hpaEvery}})
 	}
 	if a.Predictive != nil {
-		a.Predictive.check(f)
+		a.Predictive.check(f, load)
 	}
 }
 

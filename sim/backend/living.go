@@ -17,7 +17,7 @@ const (
 // checkLife notes values out of range and fills in the defaults.
 func (s *Service) checkLife(f *sim.Faults) {
 	if s.Autoscale != nil {
-		s.Autoscale.check(f)
+		s.Autoscale.check(f, s.Load)
 		if s.Drain == 0 {
 			s.Drain = defaultDrain
 		}

@@ -12,12 +12,13 @@ type Pool struct {
 	env     sim.Env
 	model   Model
 	members []*Member // in order of ID; those gone are taken out
+	listing []*Member // those listed; nil: to be made again
 	made    int       // replicas so far: the next ID
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
 	ahead   sim.Chain[*later]
 	stopped bool
 
-	startUp StartUp
+	startUp *StartUp
 	starts  *sim.Stream // draws start-ups, keyed (replica, count)
 	drain   time.Duration
 	mtbf    time.Duration // 0: no crashes by chance
@@ -53,6 +54,19 @@ func (p *Pool) add() *Member {
 
 // Members returns the replicas that are not gone, in order of ID. The slice is the pool's own.
 func (p *Pool) Members() []*Member { return p.members }
+
+// Listed returns the replicas that the balancer knows, in order of ID. The slice is the pool's own.
+func (p *Pool) Listed() []*Member {
+	if p.listing == nil {
+		p.listing = make([]*Member, 0, len(p.members))
+		for _, m := range p.members {
+			if m.listed {
+				p.listing = append(p.listing, m)
+			}
+		}
+	}
+	return p.listing
+}
 
 // States counts the replicas by state. Those gone are not counted.
 func (p *Pool) States() (counts [NumStates]int) {

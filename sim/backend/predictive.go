@@ -49,7 +49,7 @@ type Holt struct {
 	Beta  sim.Share `yaml:"beta"`  // 0.1
 }
 
-func (p *Predictive) check(f *sim.Faults) {
+func (p *Predictive) check(f *sim.Faults, load func(time.Duration) float64) {
 	const path = "autoscale.predictive"
 	n := 0
 	for _, given := range []bool{p.Schedule != nil, p.Holt != nil, p.Season != 0} {
@@ -78,6 +78,9 @@ func (p *Predictive) check(f *sim.Faults) {
 		}
 	}
 	if p.Schedule != nil {
+		if len(p.Schedule.Rates) == 0 && load == nil {
+			f.Add(path+".schedule", "a load whose rates nobody knows ahead", "rates, as {rates: [{at: 0s, rate: 100/s}]}")
+		}
 		for i, one := range p.Schedule.Rates {
 			if i > 0 && one.At <= p.Schedule.Rates[i-1].At || one.At < 0 {
 				f.Add(path+".schedule.rates["+strconv.Itoa(i)+"].at", one.At.String(), "0s or more, later than the one before")
@@ -92,15 +95,12 @@ type forecaster interface {
 	most(now, ahead time.Duration) float64 // calls per second, the most from now to so far ahead
 }
 
-// forecaster makes the forecast of a run. load is the scenario's own load; nil if it is not known.
+// forecaster makes the forecast of a run. load is the scenario's own load.
 func (p *Predictive) forecaster(step time.Duration, load func(time.Duration) float64) forecaster {
 	switch {
 	case p.Schedule != nil && len(p.Schedule.Rates) > 0:
 		return known{p.Schedule.rate, p.Schedule.Late, step}
 	case p.Schedule != nil:
-		if load == nil {
-			load = func(time.Duration) float64 { return 0 }
-		}
 		return known{load, p.Schedule.Late, step}
 	case p.Holt != nil:
 		return &holt{alpha: float64(p.Holt.Alpha), beta: float64(p.Holt.Beta), step: step}

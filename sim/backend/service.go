@@ -16,7 +16,7 @@ type Service struct {
 	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
 	Admission Admission `yaml:"admission,omitempty"`
 
-	StartUp   StartUp       `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
+	StartUp   *StartUp      `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
 	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
 	Autoscale *Autoscale    `yaml:"autoscale,omitempty"` // absent: none
 	Fail      []Failure     `yaml:"fail,omitempty"`      // planned accidents

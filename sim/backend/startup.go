@@ -14,7 +14,7 @@ import (
 //
 //	start_up: {pending: 20s, image: 40s, weights: {uniform: {min: 30s, max: 60s}}, graph: 30s}
 //
-// Published start-ups of LLM servers are 60 to 600 s. The zero StartUp takes no time.
+// Published start-ups of LLM servers are 60 to 600 s. A nil StartUp takes no time.
 type StartUp struct {
 	Whole sim.DurationDist
 	Parts *StartUpParts // nil: given as a whole
@@ -28,44 +28,27 @@ type StartUpParts struct {
 	Graph   sim.DurationDist `yaml:"graph,omitempty"`   // capturing graphs, warming up
 }
 
-func (p *StartUpParts) all() []sim.DurationDist {
-	return []sim.DurationDist{p.Pending, p.Image, p.Weights, p.Graph}
-}
-
 var startUpParts = []string{"pending", "image", "weights", "graph"}
-
-// IsZero reports whether it takes no time.
-func (s StartUp) IsZero() bool { return s.Whole.IsZero() && s.Parts == nil }
 
 // draw returns one length of it.
 func (s *StartUp) draw(r *rand.Rand) time.Duration {
-	if s.Parts == nil {
-		if s.Whole.IsZero() {
-			return 0
-		}
-		return s.Whole.Duration(r)
-	}
-	total := time.Duration(0)
-	for _, part := range s.Parts.all() {
-		if !part.IsZero() {
-			total += part.Duration(r)
-		}
-	}
-	return total
+	return s.sum(func(one sim.DurationDist) time.Duration { return one.Duration(r) })
 }
 
 // mean returns its expected length.
-func (s *StartUp) mean() time.Duration {
-	if s.Parts == nil {
-		if s.Whole.IsZero() {
-			return 0
-		}
-		return s.Whole.Mean()
+func (s *StartUp) mean() time.Duration { return s.sum(sim.DurationDist.Mean) }
+
+func (s *StartUp) sum(of func(sim.DurationDist) time.Duration) (total time.Duration) {
+	if s == nil {
+		return 0
 	}
-	total := time.Duration(0)
-	for _, part := range s.Parts.all() {
-		if !part.IsZero() {
-			total += part.Mean()
+	all := []sim.DurationDist{s.Whole}
+	if s.Parts != nil {
+		all = []sim.DurationDist{s.Parts.Pending, s.Parts.Image, s.Parts.Weights, s.Parts.Graph}
+	}
+	for _, one := range all {
+		if !one.IsZero() {
+			total += of(one)
 		}
 	}
 	return total

@@ -215,13 +215,13 @@ func (c *counter) elapsed(j *job, now time.Duration) time.Duration {
 	return min(now, j.ends) - j.since
 }
 
-// busyTime returns for how long servers have worked.
+// busyTime returns the busy share of the servers, added up over time.
 func (c *counter) busyTime() time.Duration {
 	now, total := c.env.Now(), c.worked
 	for place := c.serving.First(); place != nil; place = place.Next() {
 		total += place.Of.used + c.elapsed(place.Of, now)
 	}
-	return total
+	return total / time.Duration(c.servers)
 }
 
 // setPace makes all work take factor times as long from now on. What is done of a service is done.

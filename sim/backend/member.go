@@ -47,6 +47,7 @@ type Member struct {
 	machine  Replica
 	life     life
 	seen     sighting
+	read     tick // see engineShare
 
 	shown     bool   // how the pool's list has it
 	share     share  // its place in the smooth rule

@@ -199,7 +199,7 @@ func (s *scaler) set(now time.Duration, current, to int) {
 func (p *Pool) grow() {
 	m := p.add()
 	m.life.began, m.life.changed = p.env.Now(), p.env.Now()
-	m.seen.at = p.env.Now()
+	m.seen.at, m.read.at = p.env.Now(), p.env.Now()
 	m.start()
 }
 

@@ -54,6 +54,9 @@ type Running struct {
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
 
+	// Resources are what the service can run out of, as shares in use, 0 to 1.
+	Resources []sim.Gauge
+
 	// Tries returns how many tries at replicas were made so far: more than the attempts that reached
 	// the balancer where checks.next_upstream has calls tried again.
 	Tries func() int64
@@ -77,6 +80,8 @@ func (s *Service) Start(env sim.Env) Running {
 		Pool:   pool,
 		Tries:  func() int64 { return u.tries },
 		Stop:   pool.stop,
+
+		Resources: s.resources(pool),
 	}
 	s.live(&running)
 	return running

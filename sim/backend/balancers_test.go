@@ -90,7 +90,7 @@ func TestP2CMeanField(t *testing.T) {
 		}
 		near(t, "the formula", sum, row.want, 0.0001)
 		const n, calls = 200, 120_000
-		s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ExponentialDuration(time.Second), Discipline: FIFO, Cancel: CancelFree}},
+		s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ExponentialDuration(time.Second)), Discipline: FIFO, Cancel: CancelFree}},
 			Replicas: n, Balance: Balancing{Name: "p2c"}}
 		total, counted := 0.0, 0
 		for _, r := range (traffic{seed: 1, calls: calls, rate: row.rho * n}).carry(t, func(env sim.Env) sim.Handler { return s.Start(env).Handle }) {

@@ -163,7 +163,7 @@ func TestStalledReplicaLeaves(t *testing.T) {
 func TestReadTimeoutShare(t *testing.T) {
 	const calls = 40_000
 	s := readService(t, "checks: {max_fails: 0, connect_timeout: 1s, read_timeout: 3s}")
-	s.Model = Choice{"queue", &Queue{Servers: 1000, Service: sim.ExponentialDuration(2 * s1), Discipline: FIFO, Cancel: CancelFree}}
+	s.Model = Choice{"queue", &Queue{Servers: 1000, Service: Drawn(sim.ExponentialDuration(2 * s1)), Discipline: FIFO, Cancel: CancelFree}}
 	var cost sim.Cost
 	failed := 0
 	for _, r := range (traffic{seed: 1, calls: calls, rate: 100, request: func(int) sim.Request { return sim.Request{Cost: &cost} }}).

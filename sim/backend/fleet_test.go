@@ -26,7 +26,7 @@ func newFleet(s *Service) *fleet {
 		m.machine.Handle = func(r sim.Request) sim.Reply {
 			f.counts[i]++
 			switch {
-			case m.state == Hung:
+			case m.state == Hung && !m.life.hung: // one that set put there: its machine works on
 				f.w.Await(sim.Forever, nil, r.Gone)
 				return abandoned
 			case f.answers[i] != 0:
@@ -109,6 +109,6 @@ func (f *fleet) reasons() map[string]int {
 func served(t tester, servers int, text string) *Service {
 	t.Helper()
 	s := readService(t, text)
-	s.Model = Choice{"queue", &Queue{Servers: servers, Service: sim.ConstantDuration(100 * ms), Discipline: FIFO, Cancel: CancelFree}}
+	s.Model = Choice{"queue", &Queue{Servers: servers, Service: Drawn(sim.ConstantDuration(100 * ms)), Discipline: FIFO, Cancel: CancelFree}}
 	return s
 }

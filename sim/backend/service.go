@@ -1,6 +1,10 @@
 package backend
 
-import "github.com/headroom-dev/headroom/sim"
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/sim"
+)
 
 // Service is the `service` section of a scenario: a model, how many replicas of it, and what stands
 // before them.
@@ -11,6 +15,16 @@ type Service struct {
 	Balance   Balancing `yaml:"balance"`          // one of Balancers; round-robin
 	Checks    *Checks   `yaml:"checks,omitempty"` // what takes replicas out of service, and limits of one try; absent: none
 	Admission Admission `yaml:"admission,omitempty"`
+
+	StartUp   *StartUp      `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
+	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
+	Autoscale *Autoscale    `yaml:"autoscale,omitempty"` // absent: none
+	Fail      []Failure     `yaml:"fail,omitempty"`      // planned accidents
+	MTBF      time.Duration `yaml:"mtbf,omitempty"`      // mean time between crashes of a replica, exponential; 0: none
+	Faults    []Fault       `yaml:"faults,omitempty"`    // errors by chance, whatever the load
+
+	// Load is the calls per second of the scenario at a time, for a forecast that knows them; nil: unknown.
+	Load func(time.Duration) float64 `yaml:"-"`
 }
 
 // NewService returns the defaults. The model has none: it must be given.
@@ -30,6 +44,7 @@ func (s *Service) Validate() error {
 		s.Checks.check(&f)
 	}
 	s.Admission.check(&f)
+	s.checkLife(&f)
 	return f.Err()
 }
 
@@ -38,6 +53,9 @@ type Running struct {
 	Handle sim.Handler
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
+
+	// Resources are what the service can run out of, as shares in use, 0 to 1.
+	Resources []sim.Gauge
 
 	// Tries returns how many tries at replicas were made so far: more than the attempts that reached
 	// the balancer where checks.next_upstream has calls tried again.
@@ -56,13 +74,17 @@ func (s *Service) Start(env sim.Env) Running {
 	}
 	pool := newPool(env, s)
 	u := newUpstream(env, s, pool)
-	return Running{
-		Handle: s.Admission.wrap(pool, u.handle),
+	running := Running{
+		Handle: injected(env, s.Faults, s.Admission.wrap(pool, u.handle)),
 		Gauges: append(gauges(pool), u.gauges(s)...),
 		Pool:   pool,
 		Tries:  func() int64 { return u.tries },
 		Stop:   pool.stop,
+
+		Resources: s.resources(pool),
 	}
+	s.live(&running)
+	return running
 }
 
 // gauges sums the levels of the replicas.

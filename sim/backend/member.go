@@ -57,8 +57,14 @@ func (m *Member) Listed() bool { return m.listed }
 // InFlight returns the calls handed over whose reply has not come and whose caller has not gone.
 func (m *Member) InFlight() int { return m.inflight }
 
-// Full reports whether it has as many calls in flight as it may have.
-func (m *Member) Full() bool { return m.MaxConns > 0 && m.inflight >= m.MaxConns }
+// Full reports whether it has as many calls in flight as it may have. Where replicas pull, one that is
+// not ready asks for none.
+func (m *Member) Full() bool {
+	if m.pool != nil && m.pool.pulls > 0 && (m.state != Ready || m.inflight >= m.pool.pulls) {
+		return true
+	}
+	return m.MaxConns > 0 && m.inflight >= m.MaxConns
+}
 
 // Machine returns the replica that runs here now.
 func (m *Member) Machine() *Replica { return &m.machine }
@@ -68,6 +74,11 @@ func (m *Member) Handle(r sim.Request) sim.Reply {
 	switch m.state {
 	case Starting, Dead, Gone:
 		return broken(ReasonUnreachable)
+	}
+	if m.pool.door != nil {
+		if reply, refused := m.pool.door(m); refused {
+			return reply
+		}
 	}
 	m.inflight++
 	reply := m.machine.Handle(r)

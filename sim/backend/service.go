@@ -14,6 +14,12 @@ type Service struct {
 	Replicas  int       `yaml:"replicas"` // 1 to 10,000; 1
 	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
 	Admission Admission `yaml:"admission,omitempty"`
+	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
+	Profile   string    `yaml:"profile,omitempty"`  // one of Profiles: how refusals look; the first
+
+	// Classes names the classes of calls, the highest first: the index of each is its sim.Priority.
+	// They are the scenario's, so they come from who reads it.
+	Classes []string `yaml:"-"`
 }
 
 // NewService returns the defaults. The model has none: it must be given.
@@ -35,7 +41,13 @@ func (s *Service) Validate() error {
 	if _, ok := balancerNamed(s.Balance); !ok {
 		f.Add("balance", s.Balance, names(Balancers, func(b BalancerEntry) string { return b.Name }))
 	}
-	s.Admission.check(&f)
+	if _, ok := profileNamed(s.Profile); !ok {
+		f.Add("profile", s.Profile, names(Profiles, func(p Profile) string { return p.Name }))
+	}
+	s.Admission.check(&f, s.Classes, s.Priority)
+	if s.Priority != nil {
+		s.Priority.check(&f)
+	}
 	return f.Err()
 }
 
@@ -44,6 +56,9 @@ type Running struct {
 	Handle sim.Handler
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
+
+	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
+	Refused func(add func(reason string, status int, n int64))
 }
 
 // Start makes the replicas and what stands before them, in env. The configuration must have passed
@@ -54,10 +69,12 @@ func (s *Service) Start(env sim.Env) Running {
 		panic("backend: Service.Start before Validate")
 	}
 	pool := newPool(env, s)
+	admission := newAdmission(env, s, pool, balanced(entry.New(), pool))
 	return Running{
-		Handle: s.Admission.wrap(pool, balanced(entry.New(), pool)),
-		Gauges: gauges(pool),
-		Pool:   pool,
+		Handle:  admission.handle,
+		Gauges:  append(gauges(pool), admission.gauges(s)...),
+		Pool:    pool,
+		Refused: admission.desk.refused,
 	}
 }
 

@@ -1,0 +1,63 @@
+package backend
+
+// roomFor returns what tells whether the replicas have room for one call more; nil where they always
+// have, because they queue.
+func (g *gateway) roomFor(s *Service) func() bool {
+	limit := limitsOf(&s.Admission)
+	waits := s.Admission.WhenFull == Wait
+	if !waits {
+		limit = limits{queue: -1} // the doorway refuses
+	}
+	pool := g.desk.pool
+	switch {
+	case s.Admission.Dispatch == Pull:
+		pool.pulls = s.Admission.MaxConcurrency
+		limit.queue = -1
+	case s.Priority != nil:
+		limit.queue = 0 // who would wait in a replica waits here instead, in the order of the classes
+	case !waits:
+		return nil
+	}
+	g.silent = limit.any()
+	return func() bool {
+		if pool.pulls > 0 && !pool.hasRoom(g.promised) {
+			return false
+		}
+		if !g.silent {
+			return true
+		}
+		return limit.reached(limit.over(pool, levels{waiting: g.promised, prompts: g.promisedPrompts})) == ""
+	}
+}
+
+// hasRoom reports whether the replicas in service may have more than n calls in flight beyond those
+// they have. It begins where there was room before: so it looks at few of them until most are full.
+func (p *Pool) hasRoom(n int) bool {
+	if p.roomy >= len(p.members) {
+		p.roomy = 0
+	}
+	for k := range p.members {
+		i := p.roomy + k
+		if i >= len(p.members) {
+			i -= len(p.members)
+		}
+		m := p.members[i]
+		if !m.listed || m.Full() {
+			continue
+		}
+		if n -= m.places(); n < 0 {
+			p.roomy = i
+			return true
+		}
+	}
+	return false
+}
+
+// places returns how many calls more a replica that pulls asks for.
+func (m *Member) places() int {
+	most := m.pool.pulls
+	if m.MaxConns > 0 {
+		most = min(most, m.MaxConns)
+	}
+	return most - m.inflight
+}

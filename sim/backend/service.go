@@ -14,6 +14,7 @@ type Service struct {
 	Replicas  int       `yaml:"replicas"` // 1 to 10,000; 1
 	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
 	Admission Admission `yaml:"admission,omitempty"`
+	Profile   string    `yaml:"profile,omitempty"` // how it says no: one of Profiles; vllm
 }
 
 // NewService returns the defaults. The model has none: it must be given.
@@ -36,6 +37,9 @@ func (s *Service) Validate() error {
 		f.Add("balance", s.Balance, names(Balancers, func(b BalancerEntry) string { return b.Name }))
 	}
 	s.Admission.check(&f)
+	if _, ok := profileNamed(s.Profile); !ok {
+		f.Add("profile", s.Profile, names(Profiles, func(p Profile) string { return p.Name }))
+	}
 	return f.Err()
 }
 
@@ -44,6 +48,8 @@ type Running struct {
 	Handle sim.Handler
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
+	// Allowances says what is left of the limits per time to the caller of r; nil: there are none.
+	Allowances func(r sim.Request) Allowances
 }
 
 // Start makes the replicas and what stands before them, in env. The configuration must have passed

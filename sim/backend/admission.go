@@ -128,6 +128,8 @@ type admission struct {
 	desk    *desk
 	gateway *gateway // nil: nothing waits here
 	handle  sim.Handler
+
+	allowances func(r sim.Request) Allowances // nil: there is no bucket
 }
 
 // newAdmission puts what the service asks for before next, which hands calls to the pool. A service
@@ -153,7 +155,8 @@ func newAdmission(env sim.Env, s *Service, pool *Pool, next sim.Handler) *admiss
 		all.handle = (&doorway{limit, d, all.handle}).handle
 	}
 	if a.Bucket != nil {
-		all.handle = newBuckets(a.Bucket, d, s.Priority != nil, all.handle).handle
+		b := newBuckets(a.Bucket, d, s.Priority != nil, all.handle)
+		all.handle, all.allowances = b.handle, b.allowances
 	}
 	if a.RetryAfter.Drain {
 		all.handle = d.counted(all.handle)

@@ -229,6 +229,23 @@ func (b *buckets) refuse(r *sim.Request, l level, tokens float64) (reply sim.Rep
 	return reply, true
 }
 
+// allowances says what is left to the caller of r.
+func (b *buckets) allowances(r sim.Request) Allowances {
+	l := b.level(r.User, b.desk.env.Now())
+	return Allowances{Requests: b.calls.allowance(l.calls), Tokens: b.tokens.allowance(l.tokens)}
+}
+
+func (m meter) allowance(level float64) Allowance {
+	if m.rate == 0 {
+		return Allowance{}
+	}
+	return Allowance{
+		Limit:     int(m.burst),
+		Remaining: int(max(0, level+rounding)),
+		Reset:     time.Duration(math.Ceil(max(0, m.burst-level-rounding) / m.rate * 1e9)),
+	}
+}
+
 // lately keeps the levels of the users seen of late: a bucket left alone for as long as it takes to
 // fill is full, as one never seen. So memory is bounded by the users of two such times.
 type lately struct {

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -32,12 +31,8 @@ type refusals struct {
 var admissionReasons = []string{ReasonRateRequests, ReasonRateTokens, ReasonMaxRequests, ReasonMaxTokens, ReasonQueueFull, ReasonPoolFull, ReasonTooLate}
 
 func newDesk(env sim.Env, s *Service, pool *Pool) *desk {
-	profile, ok := profileNamed(s.Profile)
-	if !ok {
-		panic("backend: Service.Start before Validate")
-	}
 	d := &desk{
-		env: env, pool: pool, profile: profile, full: s.Admission.WhenFull, retry: s.Admission.RetryAfter,
+		env: env, pool: pool, profile: s.Answers(), full: s.Admission.WhenFull, retry: s.Admission.RetryAfter,
 		classes: max(1, len(s.Classes)), served: newWindow(env.Now()),
 	}
 	for _, reason := range admissionReasons {
@@ -49,9 +44,7 @@ func newDesk(env sim.Env, s *Service, pool *Pool) *desk {
 // status is what a refusal for that reason has.
 func (d *desk) status(reason string) int {
 	switch reason {
-	case ReasonTooLate:
-		return http.StatusServiceUnavailable
-	case ReasonRateRequests, ReasonRateTokens:
+	case ReasonRateRequests, ReasonRateTokens, ReasonTooLate:
 	default:
 		if d.full > 0 {
 			return int(d.full)

@@ -15,7 +15,7 @@ type Service struct {
 	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
 	Admission Admission `yaml:"admission,omitempty"`
 	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
-	Profile   string    `yaml:"profile,omitempty"`  // one of Profiles: how refusals look; the first
+	Profile   string    `yaml:"profile,omitempty"`  // how it says no: one of Profiles; vllm
 
 	// Classes names the classes of calls, the highest first: the index of each is its sim.Priority.
 	// They are the scenario's, so they come from who reads it.
@@ -56,6 +56,8 @@ type Running struct {
 	Handle sim.Handler
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
+	// Allowances says what is left of the limits per time to the caller of r; nil: there are none.
+	Allowances func(r sim.Request) Allowances
 
 	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
 	Refused func(add func(reason string, status int, n int64))
@@ -71,10 +73,11 @@ func (s *Service) Start(env sim.Env) Running {
 	pool := newPool(env, s)
 	admission := newAdmission(env, s, pool, balanced(entry.New(), pool))
 	return Running{
-		Handle:  admission.handle,
-		Gauges:  append(gauges(pool), admission.gauges(s)...),
-		Pool:    pool,
-		Refused: admission.desk.refused,
+		Handle:     admission.handle,
+		Gauges:     append(gauges(pool), admission.gauges(s)...),
+		Pool:       pool,
+		Refused:    admission.desk.refused,
+		Allowances: admission.allowances,
 	}
 }
 

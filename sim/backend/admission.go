@@ -150,7 +150,7 @@ func newAdmission(env sim.Env, s *Service, pool *Pool, next sim.Handler) *admiss
 	}
 	switch {
 	case a.Per == PerReplica && limit.any():
-		pool.door = func(m *Member) (sim.Reply, bool) { return d.door(limit, m) }
+		pool.taking.door = func(m *Member) (sim.Reply, bool) { return d.door(limit, m) }
 	case a.WhenFull != Wait && limit.any():
 		all.handle = (&doorway{limit, d, all.handle}).handle
 	}

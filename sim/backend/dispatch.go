@@ -1,5 +1,14 @@
 package backend
 
+import "github.com/headroom-dev/headroom/sim"
+
+// taking is how the replicas of a pool take calls. The zero taking is at once, and all of them.
+type taking struct {
+	pulls int                             // calls in flight that each replica asks for, where calls wait at the gateway; 0: it does not ask
+	roomy int                             // place in the members where hasRoom found room
+	door  func(*Member) (sim.Reply, bool) // refuses a call at the replica; nil: none does
+}
+
 // roomFor returns what tells whether the replicas have room for one call more; nil where they always
 // have, because they queue.
 func (g *gateway) roomFor(s *Service) func() bool {
@@ -11,7 +20,7 @@ func (g *gateway) roomFor(s *Service) func() bool {
 	pool := g.desk.pool
 	switch {
 	case s.Admission.Dispatch == Pull:
-		pool.pulls = s.Admission.MaxConcurrency
+		pool.taking.pulls = s.Admission.MaxConcurrency
 		limit.queue = -1
 	case s.Priority != nil:
 		limit.queue = 0 // who would wait in a replica waits here instead, in the order of the classes
@@ -20,7 +29,7 @@ func (g *gateway) roomFor(s *Service) func() bool {
 	}
 	g.silent = limit.any()
 	return func() bool {
-		if pool.pulls > 0 && !pool.hasRoom(g.promised) {
+		if pool.taking.pulls > 0 && !pool.hasRoom(g.promised) {
 			return false
 		}
 		if !g.silent {
@@ -33,11 +42,11 @@ func (g *gateway) roomFor(s *Service) func() bool {
 // hasRoom reports whether the replicas in service may have more than n calls in flight beyond those
 // they have. It begins where there was room before: so it looks at few of them until most are full.
 func (p *Pool) hasRoom(n int) bool {
-	if p.roomy >= len(p.members) {
-		p.roomy = 0
+	if p.taking.roomy >= len(p.members) {
+		p.taking.roomy = 0
 	}
 	for k := range p.members {
-		i := p.roomy + k
+		i := p.taking.roomy + k
 		if i >= len(p.members) {
 			i -= len(p.members)
 		}
@@ -46,7 +55,7 @@ func (p *Pool) hasRoom(n int) bool {
 			continue
 		}
 		if n -= m.places(); n < 0 {
-			p.roomy = i
+			p.taking.roomy = i
 			return true
 		}
 	}
@@ -55,7 +64,7 @@ func (p *Pool) hasRoom(n int) bool {
 
 // places returns how many calls more a replica that pulls asks for.
 func (m *Member) places() int {
-	most := m.pool.pulls
+	most := m.pool.taking.pulls
 	if m.MaxConns > 0 {
 		most = min(most, m.MaxConns)
 	}

@@ -60,7 +60,7 @@ func (m *Member) InFlight() int { return m.inflight }
 // Full reports whether it has as many calls in flight as it may have. Where replicas pull, one that is
 // not ready asks for none.
 func (m *Member) Full() bool {
-	if m.pool != nil && m.pool.pulls > 0 && (m.state != Ready || m.inflight >= m.pool.pulls) {
+	if m.pool != nil && m.pool.taking.pulls > 0 && (m.state != Ready || m.inflight >= m.pool.taking.pulls) {
 		return true
 	}
 	return m.MaxConns > 0 && m.inflight >= m.MaxConns
@@ -75,8 +75,8 @@ func (m *Member) Handle(r sim.Request) sim.Reply {
 	case Starting, Dead, Gone:
 		return broken(ReasonUnreachable)
 	}
-	if m.pool.door != nil {
-		if reply, refused := m.pool.door(m); refused {
+	if m.pool.taking.door != nil {
+		if reply, refused := m.pool.taking.door(m); refused {
 			return reply
 		}
 	}

@@ -7,11 +7,9 @@ import "github.com/headroom-dev/headroom/sim"
 type Pool struct {
 	env     sim.Env
 	model   Model
-	members []*Member                       // in order of ID; those gone are taken out
-	pulls   int                             // calls in flight that each replica asks for, where calls wait at the gateway; 0: calls are handed over at once
-	roomy   int                             // place in members where hasRoom found room
-	door    func(*Member) (sim.Reply, bool) // refuses a call at a replica; nil: none does
-	onRoom  []func()                        // called when a call of a member ended, or a member came, left or changed its state
+	members []*Member // in order of ID; those gone are taken out
+	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
+	taking  taking    // how replicas take calls
 }
 
 // newPool makes the replicas that the scenario starts with, all of them ready.

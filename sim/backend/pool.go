@@ -10,6 +10,8 @@ type Pool struct {
 	members []*Member // in order of ID; those gone are taken out
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
 	taking  taking    // how replicas take calls
+	ahead   sim.Chain[*later]
+	stopped bool
 }
 
 // newPool makes the replicas that the scenario starts with, all of them ready.

@@ -61,6 +61,10 @@ type Running struct {
 
 	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
 	Refused func(add func(reason string, status int, n int64))
+
+	// Stop ends what the service does by itself, such as checks, failures and scaling, which would
+	// keep a World running for ever. Calls inside run on. Call it when no call is inside or to come.
+	Stop func()
 }
 
 // Start makes the replicas and what stands before them, in env. The configuration must have passed
@@ -78,6 +82,7 @@ func (s *Service) Start(env sim.Env) Running {
 		Pool:       pool,
 		Refused:    admission.desk.refused,
 		Allowances: admission.allowances,
+		Stop:       pool.stop,
 	}
 }
 

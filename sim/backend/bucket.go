@@ -208,13 +208,14 @@ func (b *buckets) refuse(r *sim.Request, l level, tokens float64) (reply sim.Rep
 	if b.reserved {
 		share = float64(b.desk.class(r.Priority)) / float64(b.desk.classes)
 	}
+	calls, _ := b.calls.lacks(l.calls, 1, b.calls.burst*share) // every bucket of calls holds one
+	wait, never := b.tokens.lacks(l.tokens, tokens, b.tokens.burst*share)
 	reason := ReasonRateRequests
-	wait, never := b.calls.lacks(l.calls, 1, b.calls.burst*share)
-	if !never && wait == 0 {
+	if calls == 0 {
 		reason = ReasonRateTokens
-		wait, never = b.tokens.lacks(l.tokens, tokens, b.tokens.burst*share)
 	}
-	if !never && wait == 0 {
+	wait = max(wait, calls)
+	if wait == 0 && !never {
 		return reply, false
 	}
 	if b.countRefused {
@@ -222,9 +223,10 @@ func (b *buckets) refuse(r *sim.Request, l level, tokens float64) (reply sim.Rep
 		b.keep(r.User, l)
 	}
 	reply = b.desk.refuse(reason)
-	reply.RetryAfter = wait
 	if never {
 		reply.Retry = sim.DoNot
+	} else {
+		reply.RetryAfter = wait
 	}
 	return reply, true
 }
@@ -241,8 +243,8 @@ func (m meter) allowance(level float64) Allowance {
 	}
 	return Allowance{
 		Limit:     int(m.burst),
-		Remaining: int(max(0, level+rounding)),
-		Reset:     time.Duration(math.Ceil(max(0, m.burst-level-rounding) / m.rate * 1e9)),
+		Remaining: int(level + rounding),
+		Reset:     time.Duration(math.Round((m.burst - level) / m.rate * 1e9)),
 	}
 }
 

@@ -118,6 +118,7 @@ func (g *gateway) enter(class, prompt int) (*waiter, string) {
 	g.queue.join(w)
 	g.outside++
 	g.outsidePrompts += prompt
+	g.watch()
 	return w, ""
 }
 
@@ -174,9 +175,7 @@ func (g *gateway) offer() (room bool) {
 		g.promisedPrompts += w.prompt
 		w.served.Fire()
 	}
-	if g.queue.length > 0 {
-		g.watch()
-	}
+	g.watch()
 	return false
 }
 
@@ -203,7 +202,7 @@ const lookEvery = 10 * time.Millisecond
 // watch looks again soon where a caller has gone whose call the replicas may still carry: its end, at
 // the boundary of an engine's step or as the last of a zombie's work, tells nobody.
 func (g *gateway) watch() {
-	if g.left && !g.watching {
+	if g.left && !g.watching && g.queue.length > 0 {
 		g.watching = true
 		g.env.At(g.env.Now()+lookEvery, g.look)
 	}

@@ -284,8 +284,8 @@ func TestGatewayDecisions(t *testing.T) {
 			[]fate{at(10), no("queue-full")}},
 		{"a borrowed slot goes back to whose it is", Service{Model: servers(2, sim.ConstantDuration(ends(10))), Admission: Admission{
 			Pools: map[string]*ClassPool{"high": {MaxConcurrency: 1}, "low": {MaxConcurrency: 1, Borrow: true}}}},
-			[]sim.Priority{low, low, low, high}, nil,
-			[]fate{at(10), {"", ends(10) + ms}, at(20), {"", ends(20) + ms}}},
+			[]sim.Priority{low, low, low, low, high}, nil,
+			[]fate{at(10), {"", ends(10) + ms}, at(20), at(30), {"", ends(20) + ms}}},
 		{"a class without a pool is not bounded by one", Service{Model: servers(3, sim.ConstantDuration(ends(10))), Admission: Admission{
 			Pools: map[string]*ClassPool{"high": {MaxConcurrency: 1, Queue: pointer(0)}}}},
 			[]sim.Priority{low, low, high, high}, nil,

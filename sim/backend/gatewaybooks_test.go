@@ -261,12 +261,48 @@ func TestHungReplicasDoNotKeepTheGatewayLooking(t *testing.T) {
 	w := sim.NewWorld(1)
 	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(1000 * time.Hour), Discipline: FIFO, Cancel: CancelZombie}}, Replicas: 1, Priority: &Priority{}}
 	b := openBooks(t, w, s)
+	looks, look := 0, b.gateway.look
+	b.gateway.look = func() { looks++; look() }
 	w.Go(func() { sim.Within(w, ms, b.admission.handle, sim.Request{}) })
 	w.At(10*ms, func() { b.pool.members[0].state = Hung })
 	w.At(20*ms, func() { w.Go(func() { b.admission.handle(sim.Request{Call: 1}) }) })
-	if blocked := w.Run(time.Hour); blocked != 1 || b.gateway.watching {
-		t.Errorf("got %d calls that wait, watching %v; want 1, false", blocked, b.gateway.watching)
+	if blocked := w.Run(time.Hour); blocked != 1 || looks != 1 {
+		t.Errorf("got %d calls that wait and %d looks, want one each", blocked, looks)
 	}
+}
+
+// TestNobodyOvertakesAtRoomUnseen: who comes between the end of a zombie's work, of which nobody
+// tells, and the gateway's next look does not go before who waits.
+func TestNobodyOvertakesAtRoomUnseen(t *testing.T) {
+	w := sim.NewWorld(1)
+	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(10 * time.Second), Discipline: FIFO, Cancel: CancelZombie}}, Replicas: 1, Priority: &Priority{}}
+	b := openBooks(t, w, s)
+	var waits, comes time.Duration
+	w.Go(func() { sim.Within(w, 5*ms, b.admission.handle, sim.Request{}) })
+	w.At(7*ms, func() { w.Go(func() { b.admission.handle(sim.Request{Call: 1}); waits = w.Now() }) })
+	w.At(10*time.Second+2*ms, func() { w.Go(func() { b.admission.handle(sim.Request{Call: 2}); comes = w.Now() }) })
+	w.Run(sim.Forever)
+	same(t, "ends", []time.Duration{waits, comes}, []time.Duration{20*time.Second + 2*ms, 30*time.Second + 2*ms})
+}
+
+// TestRoomIsWhereCallsGo: slots of a replica that gets no calls, or answers none, are no room; calls
+// that are inside it count as inside.
+func TestRoomIsWhereCallsGo(t *testing.T) {
+	w := sim.NewWorld(1)
+	pool := newPool(w, &Service{Model: servers(4, second), Replicas: int(numStates)})
+	for state := range numStates {
+		m := pool.members[state]
+		w.Go(func() { m.Handle(sim.Request{}) })
+		w.At(ms, func() { m.state = state })
+	}
+	w.At(2*ms, func() {
+		got := limits{requests: 1, queue: 1}.over(pool, levels{})
+		same(t, "running in those that run, free in the one that is ready", got == levels{running: 3, free: 3}, true)
+		if t.Failed() {
+			t.Logf("%+v", got)
+		}
+	})
+	w.Run(3 * ms)
 }
 
 // TestPullFollowsTheReplicas: a replica that is not ready asks for nothing, and one that becomes ready

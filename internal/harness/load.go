@@ -28,6 +28,9 @@ func decode(s *scenarios.Scenario, err error) (*Plan, error) {
 	}
 	p := &Plan{Scenario: s, Service: *backend.NewService(), Warnings: s.Warnings()}
 	p.Service.Classes = s.Requests.Priority.Names()
+	if s.Load.Arrivals.Trace == nil {
+		p.Service.Load = s.Rate
+	}
 	faults := []error{err}
 	if s.Service.Present() {
 		faults = append(faults, s.Service.Decode(&p.Service))

@@ -5,7 +5,7 @@ import "github.com/headroom-dev/headroom/sim"
 // taking is how the replicas of a pool take calls. The zero taking is at once, and all of them.
 type taking struct {
 	pulls int                             // calls in flight that each replica asks for, where calls wait at the gateway; 0: it does not ask
-	roomy int                             // place in the members where hasRoom found room
+	roomy int                             // place in the listed members where hasRoom found room
 	door  func(*Member) (sim.Reply, bool) // refuses a call at the replica; nil: none does
 }
 
@@ -35,23 +35,24 @@ func (g *gateway) roomFor(s *Service) func() bool {
 		if !g.silent {
 			return true
 		}
-		return limit.reached(limit.over(pool, levels{waiting: g.promised, prompts: g.promisedPrompts})) == ""
+		return limit.reached(limit.over(pool, headcount{waiting: g.promised, prompts: g.promisedPrompts})) == ""
 	}
 }
 
 // hasRoom reports whether the replicas in service may have more than n calls in flight beyond those
 // they have. It begins where there was room before: so it looks at few of them until most are full.
 func (p *Pool) hasRoom(n int) bool {
-	if p.taking.roomy >= len(p.members) {
+	listed := p.Listed()
+	if p.taking.roomy >= len(listed) {
 		p.taking.roomy = 0
 	}
-	for k := range p.members {
+	for k := range listed {
 		i := p.taking.roomy + k
-		if i >= len(p.members) {
-			i -= len(p.members)
+		if i >= len(listed) {
+			i -= len(listed)
 		}
-		m := p.members[i]
-		if !m.listed || m.Full() {
+		m := listed[i]
+		if m.Full() {
 			continue
 		}
 		if n -= m.places(); n < 0 {

@@ -128,7 +128,7 @@ func (g *gateway) overflows(waits bool) bool {
 	if g.room != nil {
 		return g.queue.length >= g.limit
 	}
-	now := limits{queue: g.limit}.over(g.desk.pool, levels{waiting: g.promised})
+	now := limits{queue: g.limit}.over(g.desk.pool, headcount{waiting: g.promised})
 	excess := now.waiting - now.free
 	return (waits || excess >= 0) && g.queue.length+max(excess, 0) >= g.limit
 }
@@ -213,7 +213,7 @@ func (g *gateway) looked() {
 	inside, moving := 0, 0
 	for _, m := range g.desk.pool.members {
 		n := 0
-		if m.state != Starting && m.state != Dead && m.state != Gone {
+		if m.state.serving() {
 			n = m.machine.Waiting() + m.machine.Running()
 		}
 		inside += n

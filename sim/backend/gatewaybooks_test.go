@@ -289,15 +289,15 @@ func TestNobodyOvertakesAtRoomUnseen(t *testing.T) {
 // that are inside it count as inside.
 func TestRoomIsWhereCallsGo(t *testing.T) {
 	w := sim.NewWorld(1)
-	pool := newPool(w, &Service{Model: servers(4, second), Replicas: int(numStates)})
-	for state := range numStates {
+	pool := newPool(w, &Service{Model: servers(4, second), Replicas: int(NumStates)})
+	for state := range NumStates {
 		m := pool.members[state]
 		w.Go(func() { m.Handle(sim.Request{}) })
 		w.At(ms, func() { m.state = state })
 	}
 	w.At(2*ms, func() {
-		got := limits{requests: 1, queue: 1}.over(pool, levels{})
-		same(t, "running in those that run, free in the one that is ready", got == levels{running: 3, free: 3}, true)
+		got := limits{requests: 1, queue: 1}.over(pool, headcount{})
+		same(t, "running in those that run, free in the one that is ready", got == headcount{running: 3, free: 3}, true)
 		if t.Failed() {
 			t.Logf("%+v", got)
 		}

@@ -20,14 +20,13 @@ func limitsOf(a *Admission) limits {
 
 func (l limits) any() bool { return l.requests > 0 || l.tokens > 0 || l.queue >= 0 }
 
-// levels are what limits look at: calls waiting, running, slots free, prompt tokens not yet computed.
-type levels struct{ waiting, running, free, prompts int }
+// A headcount is what limits look at: calls waiting, running, slots free, prompt tokens not yet computed.
+type headcount struct{ waiting, running, free, prompts int }
 
 // read adds what a member has of what the limits look at. Slots count as free where calls will get
 // them: not in a replica that is hung or draining.
-func (l limits) read(sum *levels, m *Member) {
-	switch m.state {
-	case Starting, Dead, Gone:
+func (l limits) read(sum *headcount, m *Member) {
+	if !m.state.serving() {
 		return
 	}
 	if l.requests > 0 || l.queue >= 0 {
@@ -45,7 +44,7 @@ func (l limits) read(sum *levels, m *Member) {
 }
 
 // reached returns the reason of the first limit that is reached; "" if none is.
-func (l limits) reached(now levels) string {
+func (l limits) reached(now headcount) string {
 	switch {
 	case l.requests > 0 && now.waiting+now.running >= l.requests:
 		return ReasonMaxRequests
@@ -58,7 +57,7 @@ func (l limits) reached(now levels) string {
 }
 
 // over reads the whole pool, in one pass over its members, on top of what is counted already.
-func (l limits) over(pool *Pool, now levels) levels {
+func (l limits) over(pool *Pool, now headcount) headcount {
 	for _, m := range pool.members {
 		l.read(&now, m)
 	}
@@ -73,9 +72,9 @@ type doorway struct {
 }
 
 func (d *doorway) handle(r sim.Request) sim.Reply {
-	var before levels
+	var before headcount
 	if g := d.desk.held; g != nil {
-		before = levels{waiting: g.outside, prompts: g.outsidePrompts}
+		before = headcount{waiting: g.outside, prompts: g.outsidePrompts}
 	}
 	if reason := d.limits.reached(d.limits.over(d.desk.pool, before)); reason != "" {
 		return d.desk.turnAway(reason)
@@ -85,7 +84,7 @@ func (d *doorway) handle(r sim.Request) sim.Reply {
 
 // door refuses calls that are over a limit of the replica that they were handed to.
 func (d *desk) door(l limits, m *Member) (sim.Reply, bool) {
-	var now levels
+	var now headcount
 	l.read(&now, m)
 	if reason := l.reached(now); reason != "" {
 		return d.turnAway(reason), true

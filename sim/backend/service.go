@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/headroom-dev/headroom/sim"
 )
@@ -16,6 +17,16 @@ type Service struct {
 	Admission Admission `yaml:"admission,omitempty"`
 	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
 	Profile   string    `yaml:"profile,omitempty"`  // how it says no: one of Profiles; vllm
+
+	StartUp   *StartUp      `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
+	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
+	Autoscale *Autoscale    `yaml:"autoscale,omitempty"` // absent: none
+	Fail      []Failure     `yaml:"fail,omitempty"`      // planned accidents
+	MTBF      time.Duration `yaml:"mtbf,omitempty"`      // mean time between crashes of a replica, exponential; 0: none
+	Faults    []Fault       `yaml:"faults,omitempty"`    // errors by chance, whatever the load
+
+	// Load is the calls per second of the scenario at a time, for a forecast that knows them; nil: unknown.
+	Load func(time.Duration) float64 `yaml:"-"`
 
 	// Classes names the classes of calls, the highest first: the index of each is its sim.Priority.
 	// They are the scenario's, so they come from who reads it.
@@ -48,6 +59,7 @@ func (s *Service) Validate() error {
 	if s.Priority != nil {
 		s.Priority.check(&f)
 	}
+	s.checkLife(&f)
 	return f.Err()
 }
 
@@ -76,14 +88,16 @@ func (s *Service) Start(env sim.Env) Running {
 	}
 	pool := newPool(env, s)
 	admission := newAdmission(env, s, pool, balanced(entry.New(), pool))
-	return Running{
-		Handle:     admission.handle,
+	running := Running{
+		Handle:     injected(env, s.Faults, admission.handle),
 		Gauges:     append(gauges(pool), admission.gauges(s)...),
 		Pool:       pool,
 		Refused:    admission.desk.refused,
 		Allowances: admission.allowances,
 		Stop:       pool.stop,
 	}
+	s.live(&running)
+	return running
 }
 
 // gauges sums the levels of the replicas.

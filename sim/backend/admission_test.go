@@ -133,14 +133,16 @@ func TestRetryAfterDrain(t *testing.T) {
 	}
 }
 
-// TestRetryAfterFixed: a duration is told by refusals for want of room.
+// TestRetryAfterFixed: a duration is told by refusals for want of room, where the provider tells any.
 func TestRetryAfterFixed(t *testing.T) {
-	s := &Service{Model: tenSeconds(), Replicas: 1, Admission: Admission{Queue: pointer(0), RetryAfter: RetryAfter{Fixed: 2 * time.Second}}}
-	w := sim.NewWorld(1)
-	handle := s.Start(w).Handle
-	w.Go(func() { handle(sim.Request{}) })
-	w.Go(func() { same(t, "told", handle(sim.Request{}).RetryAfter, 2*time.Second) })
-	w.Run(sim.Forever)
+	for profile, want := range map[string]time.Duration{"vllm": 2 * time.Second, "deepseek": 0} {
+		s := &Service{Model: tenSeconds(), Replicas: 1, Profile: profile, Admission: Admission{Queue: pointer(0), RetryAfter: RetryAfter{Fixed: 2 * time.Second}}}
+		w := sim.NewWorld(1)
+		handle := s.Start(w).Handle
+		w.Go(func() { handle(sim.Request{}) })
+		w.Go(func() { same(t, "told by "+profile, handle(sim.Request{}).RetryAfter, want) })
+		w.Run(sim.Forever)
+	}
 }
 
 // TestDeadlineDrop: one server of ten seconds; the first answer teaches it how long a service takes.

@@ -222,13 +222,12 @@ func (b *buckets) refuse(r *sim.Request, l level, tokens float64) (reply sim.Rep
 		l.calls = max(0, l.calls-1)
 		b.keep(r.User, l)
 	}
-	reply = b.desk.refuse(reason)
 	if never {
+		reply = b.desk.refuse(reason)
 		reply.Retry = sim.DoNot
-	} else {
-		reply.RetryAfter = wait
+		return reply, true
 	}
-	return reply, true
+	return b.desk.later(reason, wait), true
 }
 
 // allowances says what is left to the caller of r.

@@ -69,10 +69,17 @@ func (d *desk) refuse(reason string) sim.Reply {
 
 // turnAway is a refusal for want of room: it may tell the caller when to come again.
 func (d *desk) turnAway(reason string) sim.Reply {
-	reply := d.refuse(reason)
-	reply.RetryAfter = d.retry.Fixed
 	if d.retry.Drain {
-		reply.RetryAfter = d.served.drains(d.waiting(), d.env.Now())
+		return d.later(reason, d.served.drains(d.waiting(), d.env.Now()))
+	}
+	return d.later(reason, d.retry.Fixed)
+}
+
+// later is a refusal that tells the caller to wait for so long, if the provider tells such things.
+func (d *desk) later(reason string, wait time.Duration) sim.Reply {
+	reply := d.refuse(reason)
+	if d.profile.RetryAfter {
+		reply.RetryAfter = wait
 	}
 	return reply
 }

@@ -138,9 +138,7 @@ func (g *gateway) refuse(reason string, class int) sim.Reply {
 	if reason != ReasonPoolFull || !g.desk.retry.Drain {
 		return g.desk.turnAway(reason)
 	}
-	reply := g.desk.refuse(reason)
-	reply.RetryAfter = g.pools[class].served.drains(g.queue.rows[class].length, g.env.Now())
-	return reply
+	return g.desk.later(reason, g.pools[class].served.drains(g.queue.rows[class].length, g.env.Now()))
 }
 
 // carry hands a call over that has its slot.

@@ -20,7 +20,7 @@ func benchmark(b *testing.B, m Model, rate float64, request sim.Request) {
 
 // BenchmarkQueue is M/M/10 at load 0.9: arrival, process, patience, service.
 func BenchmarkQueue(b *testing.B) {
-	q := &Queue{Servers: 10, Service: sim.ExponentialDuration(20 * time.Millisecond), Discipline: FIFO, Cancel: CancelFree}
+	q := &Queue{Servers: 10, Service: Drawn(sim.ExponentialDuration(20 * time.Millisecond)), Discipline: FIFO, Cancel: CancelFree}
 	benchmark(b, q, 450, sim.Request{})
 }
 

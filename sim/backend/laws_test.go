@@ -20,7 +20,7 @@ func small(t *testing.T, name string, cancel Cancel) Model {
 	t.Helper()
 	switch name {
 	case "queue":
-		return &Queue{Servers: 4, Service: second, Limit: pointer(20), Discipline: FIFO, Cancel: cancel}
+		return &Queue{Servers: 4, Service: Drawn(second), Limit: pointer(20), Discipline: FIFO, Cancel: cancel}
 	case "llm":
 		m := NewLLM()
 		m.MaxSeqs, m.Limit, m.Cancel = 4, pointer(20), cancel

@@ -11,7 +11,7 @@ import (
 
 // tenSeconds is one server, ten seconds a call.
 func tenSeconds() Choice {
-	return Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(10 * time.Second), Discipline: FIFO, Cancel: CancelFree}}
+	return Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(10 * time.Second)), Discipline: FIFO, Cancel: CancelFree}}
 }
 
 // TestAdmission: two replicas with one server each. Calls come one after the other, and stay.
@@ -89,7 +89,7 @@ func TestAdmissionBoundsTheQueue(t *testing.T) {
 // picks lets calls arrive and returns how many each replica got. Every fifth call takes far longer.
 func picks(t *testing.T, balance string, replicas, calls int) ([]int, []record) {
 	t.Helper()
-	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(time.Second), Discipline: FIFO, Cancel: CancelFree}},
+	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(time.Second)), Discipline: FIFO, Cancel: CancelFree}},
 		Replicas: replicas, Balance: balance}
 	counts := make([]int, replicas)
 	records := traffic{seed: 1, calls: calls, rate: 0.6 * float64(replicas), request: func(i int) sim.Request {
@@ -171,7 +171,7 @@ func TestServiceEndpoint(t *testing.T) {
 // the pick at random (round robin would make arrivals more regular).
 func TestReplicasShareTheLoad(t *testing.T) {
 	var difference sample
-	q := &Queue{Servers: 3, Service: second, Discipline: FIFO, Cancel: CancelFree}
+	q := &Queue{Servers: 3, Service: Drawn(second), Discipline: FIFO, Cancel: CancelFree}
 	for seed := range uint64(10) {
 		mean := func(replicas int) float64 {
 			sum := 0.0

@@ -10,7 +10,7 @@ import (
 
 // servers is a queue of so many servers behind what a test puts before it.
 func servers(n int, service sim.DurationDist) Choice {
-	return Choice{"queue", &Queue{Servers: n, Service: service, Discipline: FIFO, Cancel: CancelFree}}
+	return Choice{"queue", &Queue{Servers: n, Service: Drawn(service), Discipline: FIFO, Cancel: CancelFree}}
 }
 
 // mixed draws the class of each call, in proportion to the rates.

@@ -259,7 +259,7 @@ func TestGatewayLooksForRoomThatNobodyReports(t *testing.T) {
 // would never end.
 func TestHungReplicasDoNotKeepTheGatewayLooking(t *testing.T) {
 	w := sim.NewWorld(1)
-	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(1000 * time.Hour), Discipline: FIFO, Cancel: CancelZombie}}, Replicas: 1, Priority: &Priority{}}
+	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(1000 * time.Hour)), Discipline: FIFO, Cancel: CancelZombie}}, Replicas: 1, Priority: &Priority{}}
 	b := openBooks(t, w, s)
 	looks, look := 0, b.gateway.look
 	b.gateway.look = func() { looks++; look() }
@@ -275,7 +275,7 @@ func TestHungReplicasDoNotKeepTheGatewayLooking(t *testing.T) {
 // tells, and the gateway's next look does not go before who waits.
 func TestNobodyOvertakesAtRoomUnseen(t *testing.T) {
 	w := sim.NewWorld(1)
-	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(10 * time.Second), Discipline: FIFO, Cancel: CancelZombie}}, Replicas: 1, Priority: &Priority{}}
+	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(10 * time.Second)), Discipline: FIFO, Cancel: CancelZombie}}, Replicas: 1, Priority: &Priority{}}
 	b := openBooks(t, w, s)
 	var waits, comes time.Duration
 	w.Go(func() { sim.Within(w, 5*ms, b.admission.handle, sim.Request{}) })

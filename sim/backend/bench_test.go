@@ -49,7 +49,7 @@ func BenchmarkLLM(b *testing.B) {
 // connections and a bounded queue, six times as many calls as they carry.
 func BenchmarkService(b *testing.B) {
 	m := fastLLM(b)
-	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: "least-conn", Admission: Admission{Queue: pointer(256)}}
+	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Queue: pointer(256)}}
 	network := &Network{DNS: 100 * ms, Connect: 50 * ms, TLS: 150 * ms, RTT: 20 * ms}
 	b.ReportAllocs()
 	w := sim.NewWorld(1)

@@ -32,7 +32,7 @@ func TestPoolsIsolateTasks(t *testing.T) {
 	}
 	request := mixed(1, 160, 1000) // calls a second; text carries 200
 	p99 := func(flood bool, a Admission) time.Duration {
-		s := &Service{Model: servers(75, lognormal), Replicas: 2, Balance: "least-conn", Classes: []string{"text", "image"}, Admission: a}
+		s := &Service{Model: servers(75, lognormal), Replicas: 2, Balance: Balancing{Name: "least-conn"}, Classes: []string{"text", "image"}, Admission: a}
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestPriorityShedsLowFirst(t *testing.T) {
 		{"pulled", Admission{Queue: pointer(50), Dispatch: Pull, MaxConcurrency: 5}},
 	} {
 		t.Run(row.about, func(t *testing.T) {
-			s := &Service{Model: servers(5, second), Replicas: 2, Balance: "least-conn", Classes: []string{"p0", "p1", "p2", "p3"},
+			s := &Service{Model: servers(5, second), Replicas: 2, Balance: Balancing{Name: "least-conn"}, Classes: []string{"p0", "p1", "p2", "p3"},
 				Priority: &Priority{Age: 10 * time.Second}, Admission: row.admission}
 			if err := s.Validate(); err != nil {
 				t.Fatal(err)

@@ -4,9 +4,11 @@ import "github.com/headroom-dev/headroom/sim"
 
 // taking is how the replicas of a pool take calls. The zero taking is at once, and all of them.
 type taking struct {
-	pulls int                             // calls in flight that each replica asks for, where calls wait at the gateway; 0: it does not ask
-	roomy int                             // place in the listed members where hasRoom found room
-	door  func(*Member) (sim.Reply, bool) // refuses a call at the replica; nil: none does
+	pulls  int                             // calls in flight that each replica asks for, where calls wait at the gateway; 0: it does not ask
+	roomy  int                             // place in the listed members where hasRoom found room
+	serves func(*Member) bool              // whether the checks let calls through to a replica; nil: to all
+	barred bool                            // hasRoom found room in a replica that the checks keep calls from
+	door   func(*Member) (sim.Reply, bool) // refuses a call at the replica; nil: none does
 }
 
 // roomFor returns what tells whether the replicas have room for one call more; nil where they always
@@ -43,6 +45,7 @@ func (g *gateway) roomFor(s *Service) func() bool {
 // they have. It begins where there was room before: so it looks at few of them until most are full.
 func (p *Pool) hasRoom(n int) bool {
 	listed := p.Listed()
+	p.taking.barred = false
 	if p.taking.roomy >= len(listed) {
 		p.taking.roomy = 0
 	}
@@ -55,6 +58,10 @@ func (p *Pool) hasRoom(n int) bool {
 		if m.Full() {
 			continue
 		}
+		if p.taking.serves != nil && !p.taking.serves(m) {
+			p.taking.barred = true
+			continue
+		}
 		if n -= m.places(); n < 0 {
 			p.taking.roomy = i
 			return true
@@ -65,6 +72,9 @@ func (p *Pool) hasRoom(n int) bool {
 
 // places returns how many calls more a replica that pulls asks for.
 func (m *Member) places() int {
+	if m.health.passive.out {
+		return 1 // on trial
+	}
 	most := m.pool.taking.pulls
 	if m.MaxConns > 0 {
 		most = min(most, m.MaxConns)

@@ -198,9 +198,10 @@ func (g *gateway) first() (first *waiter, pool int) {
 const lookEvery = 10 * time.Millisecond
 
 // watch looks again soon where a caller has gone whose call the replicas may still carry: its end, at
-// the boundary of an engine's step or as the last of a zombie's work, tells nobody.
+// the boundary of an engine's step or as the last of a zombie's work, tells nobody. Nor does a replica
+// that the checks let calls through to again.
 func (g *gateway) watch() {
-	if g.left && !g.watching && g.queue.length > 0 {
+	if (g.left || g.desk.pool.taking.barred) && !g.watching && g.queue.length > 0 {
 		g.watching = true
 		g.env.At(g.env.Now()+lookEvery, g.look)
 	}
@@ -224,7 +225,7 @@ func (g *gateway) looked() {
 		return
 	}
 	// What is stuck in a hung replica makes no room until that changes its state, which is reported.
-	stuck := moving == 0
+	stuck := moving == 0 && !g.desk.pool.taking.barred
 	g.watching = stuck
 	g.offer()
 	if stuck {

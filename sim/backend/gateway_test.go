@@ -99,7 +99,7 @@ func TestGatewayMeetsTheory(t *testing.T) {
 			Service{Model: servers(10, second), Replicas: 1, Admission: Admission{MaxRequests: 30}},
 			[]float64{12}, []float64{1.534560}, []float64{.168637}},
 		{"two replicas of five that pull from a queue of twenty are M/M/10/30",
-			Service{Model: servers(5, second), Replicas: 2, Balance: "least-conn",
+			Service{Model: servers(5, second), Replicas: 2, Balance: Balancing{Name: "least-conn"},
 				Admission: Admission{Queue: pointer(20), Dispatch: Pull, MaxConcurrency: 5}},
 			[]float64{12}, []float64{1.534560}, []float64{.168637}},
 		{"a bound on what is inside where callers wait is M/M/10",

@@ -27,9 +27,8 @@ func openBooks(t tester, env sim.Env, s *Service) *books {
 	if err := s.Validate(); err != nil {
 		t.Fatalf("%v", err)
 	}
-	entry, _ := balancerNamed(s.Balance)
 	b := &books{t: t, env: env, pool: newPool(env, s), arrived: map[int]int{}, handed: map[int]time.Duration{}}
-	next := balanced(entry.New(), b.pool)
+	next := newUpstream(env, s, b.pool).handle
 	b.admission = newAdmission(env, s, b.pool, func(r sim.Request) sim.Reply {
 		b.handed[r.Call] = env.Now()
 		env.At(env.Now(), b.check)
@@ -78,7 +77,8 @@ func (b *books) check() {
 // drawService draws a service with admission of any kind.
 func drawService(t *rapid.T, model Choice) *Service {
 	few := func(name string) int { return rapid.IntRange(1, 6).Draw(t, name) }
-	s := &Service{Model: model, Replicas: rapid.IntRange(1, 3).Draw(t, "replicas"), Balance: "least-conn"}
+	s := &Service{Model: model, Replicas: rapid.IntRange(1, 3).Draw(t, "replicas"),
+		Balance: Balancing{Name: rapid.SampledFrom([]string{"round-robin", "least-conn", "p2c"}).Draw(t, "balance")}}
 	s.Classes = []string{"a", "b", "c"}[:rapid.IntRange(1, 3).Draw(t, "classes")]
 	a := &s.Admission
 	if rapid.Bool().Draw(t, "priority") {
@@ -309,7 +309,7 @@ func TestRoomIsWhereCallsGo(t *testing.T) {
 // takes who waits.
 func TestPullFollowsTheReplicas(t *testing.T) {
 	w := sim.NewWorld(1)
-	s := &Service{Model: tenSeconds(), Replicas: 2, Balance: "least-conn", Admission: Admission{Dispatch: Pull, MaxConcurrency: 1}}
+	s := &Service{Model: tenSeconds(), Replicas: 2, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Dispatch: Pull, MaxConcurrency: 1}}
 	b := openBooks(t, w, s)
 	second := b.pool.members[1]
 	second.state = Hung
@@ -330,13 +330,77 @@ func TestPullFollowsTheReplicas(t *testing.T) {
 	same(t, "ends", ends, []time.Duration{10 * time.Second, 15 * time.Second, 20 * time.Second})
 }
 
+// failing is a queue whose connections break until a time.
+type failing struct {
+	*Queue
+	until time.Duration
+}
+
+func (f failing) Start(env sim.Env) Replica {
+	replica := f.Queue.Start(env)
+	handle := replica.Handle
+	replica.Handle = func(r sim.Request) sim.Reply {
+		if env.Now() < f.until {
+			return broken(ReasonReset)
+		}
+		return handle(r)
+	}
+	return replica
+}
+
+// TestPullWaitsForTheChecks: while the checks keep calls from every replica, calls wait; when the time
+// of that is over, which nobody reports, they go: one to each on trial, and the others when those are
+// answered.
+func TestPullWaitsForTheChecks(t *testing.T) {
+	w := sim.NewWorld(1)
+	s := &Service{Model: Choice{"", failing{tenSeconds().Model.(*Queue), time.Second}}, Replicas: 2, Balance: Balancing{Name: "round-robin"},
+		Checks: &Checks{MaxFails: pointer(1), FailTimeout: 10 * time.Second}, Admission: Admission{Dispatch: Pull, MaxConcurrency: 2}}
+	b := openBooks(t, w, s)
+	replies, ends := make([]sim.Reply, 6), make([]time.Duration, 6)
+	for i := range replies {
+		w.At(time.Duration(i)*ms, func() {
+			w.Go(func() {
+				replies[i] = b.admission.handle(sim.Request{Call: i})
+				ends[i] = w.Now()
+			})
+		})
+	}
+	w.Run(sim.Forever)
+	same(t, "the first two fail", []sim.Outcome{replies[0].Outcome, replies[1].Outcome}, []sim.Outcome{sim.Error, sim.Error})
+	for i := 2; i < 6; i++ {
+		want := time.Duration(i/2+1) * 10 * time.Second
+		if replies[i].Outcome != sim.OK || ends[i] < want || ends[i] > want+2*lookEvery {
+			t.Errorf("call %d: got %v at %v, want ok soon after %v", i, replies[i].Outcome, ends[i], want)
+		}
+	}
+}
+
+// TestPullPicksWhoHasRoom: the balancer picks among replicas that ask, round robin too.
+func TestPullPicksWhoHasRoom(t *testing.T) {
+	w := sim.NewWorld(1)
+	s := &Service{Model: tenSeconds(), Replicas: 3, Balance: Balancing{Name: "round-robin"}, Admission: Admission{Dispatch: Pull, MaxConcurrency: 1}}
+	b := openBooks(t, w, s)
+	ends := make([]time.Duration, 6)
+	for i := range ends {
+		w.At(time.Duration(i)*ms, func() {
+			w.Go(func() {
+				sim.Within(w, []time.Duration{sim.Forever, 5 * time.Second}[i%2], b.admission.handle, sim.Request{Call: i})
+				ends[i] = w.Now()
+			})
+		})
+	}
+	w.Run(sim.Forever)
+	// The caller of 1 goes at 5.001 s; 3 takes its slot and goes at 5.003 s, then 4; 5 goes as it waits.
+	same(t, "ends", ends, []time.Duration{10 * time.Second, 5*time.Second + ms, 10*time.Second + 2*ms, 5*time.Second + 3*ms, 15*time.Second + 3*ms, 5*time.Second + 5*ms})
+}
+
 // TestAdmissionRunsInBothTimes: World and Wall give the same records, to the nanosecond.
 func TestAdmissionRunsInBothTimes(t *testing.T) {
 	for _, a := range []Admission{
 		{Queue: pointer(12), Dispatch: Pull, MaxConcurrency: 2, DeadlineDrop: true, Bucket: &Bucket{Rate: 14, Burst: 20, Tokens: 7000, Per: OneEach}, RetryAfter: RetryAfter{Drain: true}},
 		{Pools: map[string]*ClassPool{"high": {MaxConcurrency: 3, Borrow: true}, "low": {MaxConcurrency: 3, Queue: pointer(5)}}},
 	} {
-		s := &Service{Model: Choice{"", small(t, "queue", CancelFree)}, Replicas: 2, Balance: "least-conn", Classes: []string{"high", "low"},
+		s := &Service{Model: Choice{"", small(t, "queue", CancelFree)}, Replicas: 2, Balance: Balancing{Name: "least-conn"}, Classes: []string{"high", "low"},
 			Priority: &Priority{Age: 2 * time.Second}, Admission: a}
 		const calls = 300
 		carry := func(env sim.Env, records []record) {

@@ -182,7 +182,7 @@ func TestModelsRunInBothTimes(t *testing.T) {
 	eachModel(t, func(t *testing.T, m Model, _ Cancel) {
 		network := &Network{DNS: ms, RTT: 3 * ms}
 		carry := func(env sim.Env, records []record) {
-			handle := network.Wrap(env, (&Service{Model: Choice{"", m}, Replicas: 2, Balance: "least-conn", Admission: Admission{Queue: pointer(12)}}).Start(env).Handle)
+			handle := network.Wrap(env, (&Service{Model: Choice{"", m}, Replicas: 2, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Queue: pointer(12)}}).Start(env).Handle)
 			at := time.Duration(0)
 			for i := range records {
 				r := sim.NewStream(7, "arrivals").For(i, 0)

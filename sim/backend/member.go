@@ -47,6 +47,12 @@ type Member struct {
 	machine  Replica
 	life     life
 	seen     sighting
+
+	shown     bool   // how the pool's list has it
+	share     share  // its place in the smooth rule
+	ringPass  uint64 // see Consistent
+	ringIndex int
+	health    health // what the checks found out
 }
 
 // State returns where the replica is in its life. Balancers do not know it: they see Listed, and what

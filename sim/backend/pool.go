@@ -16,6 +16,7 @@ type Pool struct {
 	made    int       // replicas so far: the next ID
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
 	taking  taking    // how replicas take calls
+	groups  []Group
 	ahead   sim.Chain[*later]
 	stopped bool
 
@@ -29,7 +30,7 @@ type Pool struct {
 // newPool makes the replicas that the scenario starts with, all of them ready.
 func newPool(env sim.Env, s *Service) *Pool {
 	p := &Pool{
-		env: env, model: s.Model.Model, startUp: s.StartUp, starts: env.Rand("start-up"),
+		env: env, model: s.Model.Model, groups: s.Groups, startUp: s.StartUp, starts: env.Rand("start-up"),
 		drain: s.Drain, mtbf: s.MTBF, crashes: env.Rand("mtbf"),
 	}
 	for range s.first() {
@@ -49,6 +50,7 @@ func newPool(env sim.Env, s *Service) *Pool {
 func (p *Pool) add() *Member {
 	m := &Member{ID: p.made, Weight: 1, pool: p, machine: p.model.Start(p.env)}
 	p.made++
+	place(m, p.groups)
 	p.members = append(p.members, m)
 	return m
 }
@@ -77,8 +79,11 @@ func (p *Pool) States() (counts [NumStates]int) {
 	return counts
 }
 
-// changed tells those who wait for room.
-func (p *Pool) changed(*Member) {
+// changed tells those who wait for room, and notes whether the balancer's list is another one now.
+func (p *Pool) changed(m *Member) {
+	if m.listed != m.shown {
+		m.shown, p.listing = m.listed, nil
+	}
 	for _, f := range p.onRoom {
 		f()
 	}

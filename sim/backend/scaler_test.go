@@ -115,7 +115,7 @@ func TestPredictiveAheadOfAKnownSpike(t *testing.T) {
 	}
 	success := func(p *Predictive) float64 {
 		s := &Service{
-			Model: Choice{"shop", &shop{1, sec}}, Replicas: 7, StartUp: whole(time.Minute), Balance: "least-conn", Load: load,
+			Model: Choice{"shop", &shop{1, sec}}, Replicas: 7, StartUp: whole(time.Minute), Balance: Balancing{Name: "least-conn"}, Load: load,
 			Autoscale: &Autoscale{Min: 1, Max: 100, Signals: []Signal{{Inflight: 0.8}}, Predictive: p},
 		}
 		if err := s.Validate(); err != nil {

@@ -1,8 +1,6 @@
 package backend
 
 import (
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -12,8 +10,10 @@ import (
 // before them.
 type Service struct {
 	Model     Choice    `yaml:"model"`
-	Replicas  int       `yaml:"replicas"` // 1 to 10,000; 1
-	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
+	Replicas  int       `yaml:"replicas"`         // 1 to 10,000; 1, or as many as the groups have
+	Groups    []Group   `yaml:"groups,omitempty"` // replicas that differ in zone or weight; absent: all are alike
+	Balance   Balancing `yaml:"balance"`          // one of Balancers; round-robin
+	Checks    *Checks   `yaml:"checks,omitempty"` // what takes replicas out of service, and limits of one try; absent: none
 	Admission Admission `yaml:"admission,omitempty"`
 	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
 	Profile   string    `yaml:"profile,omitempty"`  // how it says no: one of Profiles; vllm
@@ -35,10 +35,8 @@ type Service struct {
 
 // NewService returns the defaults. The model has none: it must be given.
 func NewService() *Service {
-	return &Service{Replicas: 1, Balance: Balancers[0].Name}
+	return &Service{Replicas: replicasUnset, Balance: Balancing{Name: Balancers[0].Name}}
 }
-
-const maxReplicas = 10_000
 
 // Validate checks the section. The model's own fields are checked where it is decoded.
 func (s *Service) Validate() error {
@@ -46,11 +44,10 @@ func (s *Service) Validate() error {
 	if s.Model.Model == nil {
 		f.Add("model", "", "exactly one of "+names(All, func(e Entry) string { return e.Name }))
 	}
-	if s.Replicas < 1 || s.Replicas > maxReplicas {
-		f.Add("replicas", strconv.Itoa(s.Replicas), fmt.Sprintf("1 to %d", maxReplicas))
-	}
-	if _, ok := balancerNamed(s.Balance); !ok {
-		f.Add("balance", s.Balance, names(Balancers, func(b BalancerEntry) string { return b.Name }))
+	s.checkReplicas(&f)
+	s.Balance.check(&f)
+	if s.Checks != nil {
+		s.Checks.check(&f)
 	}
 	if _, ok := profileNamed(s.Profile); !ok {
 		f.Add("profile", s.Profile, names(Profiles, func(p Profile) string { return p.Name }))
@@ -74,6 +71,10 @@ type Running struct {
 	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
 	Refused func(add func(reason string, status int, n int64))
 
+	// Tries returns how many tries at replicas were made so far: more than the attempts that reached
+	// the balancer where checks.next_upstream has calls tried again.
+	Tries func() int64
+
 	// Stop ends what the service does by itself, such as checks, failures and scaling, which would
 	// keep a World running for ever. Calls inside run on. Call it when no call is inside or to come.
 	Stop func()
@@ -82,18 +83,19 @@ type Running struct {
 // Start makes the replicas and what stands before them, in env. The configuration must have passed
 // Validate; it holds no state, so that Worlds side by side may start the same one.
 func (s *Service) Start(env sim.Env) Running {
-	entry, ok := balancerNamed(s.Balance)
-	if !ok || s.Model.Model == nil || s.Replicas < 1 {
+	if _, ok := balancerNamed(s.Balance.Name); !ok || s.Model.Model == nil || s.Replicas < 1 {
 		panic("backend: Service.Start before Validate")
 	}
 	pool := newPool(env, s)
-	admission := newAdmission(env, s, pool, balanced(entry.New(), pool))
+	u := newUpstream(env, s, pool)
+	admission := newAdmission(env, s, pool, u.handle)
 	running := Running{
 		Handle:     injected(env, s.Faults, admission.handle),
 		Gauges:     append(gauges(pool), admission.gauges(s)...),
 		Pool:       pool,
 		Refused:    admission.desk.refused,
 		Allowances: admission.allowances,
+		Tries:      func() int64 { return u.tries },
 		Stop:       pool.stop,
 	}
 	s.live(&running)

@@ -27,6 +27,7 @@ func decode(s *scenarios.Scenario, err error) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Scenario: s, Service: *backend.NewService(), Warnings: s.Warnings()}
+	p.Service.Classes = s.Requests.Priority.Names()
 	if s.Load.Arrivals.Trace == nil {
 		p.Service.Load = s.Rate
 	}

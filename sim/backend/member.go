@@ -68,8 +68,14 @@ func (m *Member) Listed() bool { return m.listed }
 // InFlight returns the calls handed over whose reply has not come and whose caller has not gone.
 func (m *Member) InFlight() int { return m.inflight }
 
-// Full reports whether it has as many calls in flight as it may have.
-func (m *Member) Full() bool { return m.MaxConns > 0 && m.inflight >= m.MaxConns }
+// Full reports whether it has as many calls in flight as it may have. Where replicas pull, one that is
+// not ready asks for none.
+func (m *Member) Full() bool {
+	if m.pool != nil && m.pool.taking.pulls > 0 && (m.state != Ready || m.inflight >= m.pool.taking.pulls) {
+		return true
+	}
+	return m.MaxConns > 0 && m.inflight >= m.MaxConns
+}
 
 // Machine returns the replica that runs here now. After a crash it is a new one, which gets no calls
 // until it is ready.
@@ -83,6 +89,11 @@ func (m *Member) Handle(r sim.Request) sim.Reply {
 	switch m.state {
 	case Starting, Dead, Gone:
 		return broken(ReasonUnreachable)
+	}
+	if m.pool.taking.door != nil {
+		if reply, refused := m.pool.taking.door(m); refused {
+			return reply
+		}
 	}
 	m.inflight++
 	reply := m.machine.Handle(r)

@@ -14,6 +14,7 @@ type Pool struct {
 	members []*Member // in order of ID; those gone are taken out
 	made    int       // replicas so far: the next ID
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
+	taking  taking    // how replicas take calls
 	groups  []Group
 	listed  []*Member // those that the balancer knows; good while not stale
 	stale   bool
@@ -66,9 +67,9 @@ func (p *Pool) States() (counts [NumStates]int) {
 	return counts
 }
 
-// listing returns the replicas that the balancer knows, in order of ID. The slice is the pool's own,
+// Listed returns the replicas that the balancer knows, in order of ID. The slice is the pool's own,
 // good until the next blocking call.
-func (p *Pool) listing() []*Member {
+func (p *Pool) Listed() []*Member {
 	if p.stale {
 		p.listed, p.stale = p.listed[:0], false
 		for _, m := range p.members {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"slices"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -15,6 +16,8 @@ type Service struct {
 	Balance   Balancing `yaml:"balance"`          // one of Balancers; round-robin
 	Checks    *Checks   `yaml:"checks,omitempty"` // what takes replicas out of service, and limits of one try; absent: none
 	Admission Admission `yaml:"admission,omitempty"`
+	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
+	Profile   string    `yaml:"profile,omitempty"`  // how it says no: one of Profiles; vllm
 
 	StartUp   *StartUp      `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
 	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
@@ -25,6 +28,10 @@ type Service struct {
 
 	// Load is the calls per second of the scenario at a time, for a forecast that knows them; nil: unknown.
 	Load func(time.Duration) float64 `yaml:"-"`
+
+	// Classes names the classes of calls, the highest first: the index of each is its sim.Priority.
+	// They are the scenario's, so they come from who reads it.
+	Classes []string `yaml:"-"`
 }
 
 // NewService returns the defaults. The model has none: it must be given.
@@ -43,7 +50,13 @@ func (s *Service) Validate() error {
 	if s.Checks != nil {
 		s.Checks.check(&f)
 	}
-	s.Admission.check(&f)
+	if _, ok := profileNamed(s.Profile); !ok {
+		f.Add("profile", s.Profile, names(Profiles, func(p Profile) string { return p.Name }))
+	}
+	s.Admission.check(&f, s.Classes, s.Priority)
+	if s.Priority != nil {
+		s.Priority.check(&f)
+	}
 	s.checkLife(&f)
 	return f.Err()
 }
@@ -53,6 +66,11 @@ type Running struct {
 	Handle sim.Handler
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
+	// Allowances says what is left of the limits per time to the caller of r; nil: there are none.
+	Allowances func(r sim.Request) Allowances
+
+	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
+	Refused func(add func(reason string, status int, n int64))
 
 	// Resources are what the service can run out of, as shares in use, 0 to 1.
 	Resources []sim.Gauge
@@ -74,12 +92,15 @@ func (s *Service) Start(env sim.Env) Running {
 	}
 	pool := newPool(env, s)
 	u := newUpstream(env, s, pool)
+	admission := newAdmission(env, s, pool, u.handle)
 	running := Running{
-		Handle: injected(env, s.Faults, s.Admission.wrap(pool, u.handle)),
-		Gauges: append(gauges(pool), u.gauges(s)...),
-		Pool:   pool,
-		Tries:  func() int64 { return u.tries },
-		Stop:   pool.stop,
+		Handle:     injected(env, s.Faults, admission.handle),
+		Gauges:     slices.Concat(gauges(pool), u.gauges(s), admission.gauges(s)),
+		Pool:       pool,
+		Refused:    admission.desk.refused,
+		Allowances: admission.allowances,
+		Tries:      func() int64 { return u.tries },
+		Stop:       pool.stop,
 
 		Resources: s.resources(pool),
 	}

@@ -26,7 +26,7 @@ type upstream struct {
 func newUpstream(env sim.Env, s *Service, pool *Pool) *upstream {
 	entry, _ := balancerNamed(s.Balance.Name)
 	u := &upstream{env: env, pool: pool, balancer: entry.New(env, s.Balance), zones: zonesOf(s.Groups), checks: s.Checks}
-	u.choosy = s.Checks != nil || len(u.zones.names) > 1 ||
+	u.choosy = s.Checks != nil || len(u.zones.names) > 1 || s.Admission.Dispatch == Pull ||
 		slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Backup || g.MaxConns > 0 })
 	if s.Checks == nil {
 		return u
@@ -35,6 +35,7 @@ func newUpstream(env sim.Env, s *Service, pool *Pool) *upstream {
 		panic("backend: Service.Start before Validate")
 	}
 	u.judge = s.Checks.NextUpstream.judge()
+	pool.taking.serves = func(m *Member) bool { return u.serves(m, len(pool.Listed()), env.Now()) }
 	if s.Checks.Active != nil {
 		pool.probing(*s.Checks.Active)
 	}
@@ -129,7 +130,7 @@ func (u *upstream) try(r sim.Request, m *Member) (reply sim.Reply, again bool) {
 
 // pick returns the replica that gets the call; nil if none is in service.
 func (u *upstream) pick(r *sim.Request, tried []*Member) *Member {
-	among := u.pool.listing()
+	among := u.pool.Listed()
 	if u.choosy {
 		among = u.candidates(r, among, tried)
 	}

@@ -77,7 +77,7 @@ func TestListing(t *testing.T) {
 		p.changed(m)
 	}
 	ids := func() (ids []int) {
-		for _, m := range p.listing() {
+		for _, m := range p.Listed() {
 			ids = append(ids, m.ID)
 		}
 		return ids

@@ -48,6 +48,7 @@ type Member struct {
 	life     life
 	seen     sighting
 
+	tries     int64  // calls handed over so far
 	shown     bool   // how the pool's list has it
 	share     share  // its place in the smooth rule
 	ringPass  uint64 // see Consistent

@@ -63,7 +63,7 @@ func (p *Pool) Listed() []*Member {
 	if p.listing == nil {
 		p.listing = make([]*Member, 0, len(p.members))
 		for _, m := range p.members {
-			if m.listed {
+			if m.shown = m.listed; m.shown {
 				p.listing = append(p.listing, m)
 			}
 		}
@@ -82,7 +82,7 @@ func (p *Pool) States() (counts [NumStates]int) {
 // changed tells those who wait for room, and notes whether the balancer's list is another one now.
 func (p *Pool) changed(m *Member) {
 	if m.listed != m.shown {
-		m.shown, p.listing = m.listed, nil
+		p.listing = nil
 	}
 	for _, f := range p.onRoom {
 		f()

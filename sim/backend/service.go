@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"slices"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -91,7 +92,7 @@ func (s *Service) Start(env sim.Env) Running {
 	admission := newAdmission(env, s, pool, u.handle)
 	running := Running{
 		Handle:     injected(env, s.Faults, admission.handle),
-		Gauges:     append(gauges(pool), admission.gauges(s)...),
+		Gauges:     slices.Concat(gauges(pool), u.gauges(s), admission.gauges(s)),
 		Pool:       pool,
 		Refused:    admission.desk.refused,
 		Allowances: admission.allowances,

@@ -16,9 +16,9 @@ type batcher struct {
 	time      func(calls, prompt, output int) time.Duration
 	cancel    Cancel
 
-	levels    []level // the highest first
-	base      int     // level of classes that have none
-	timeouts  bool    // calls may be late
+	levels    []standing // the highest first
+	base      int        // level of classes that have none
+	timeouts  bool       // calls may be late
 	instances []*instance
 	idle      []*instance
 	timer     sim.Timer // for the batch that waits for company
@@ -31,9 +31,9 @@ type batcher struct {
 	unused    []*ticket
 }
 
-// A level is the calls of one priority that wait: those on time in order of arrival, then those that
+// standing is the calls of one level that wait: those on time in order of arrival, then those that
 // are late and were put back.
-type level struct {
+type standing struct {
 	QueuePolicy
 	onTime, late line[ticket]
 }

@@ -30,10 +30,10 @@ func (p *QueuePolicy) limit(now, patience time.Duration) time.Duration {
 	return now + timeout
 }
 
-func (l *level) length() int { return l.onTime.length + l.late.length }
+func (l *standing) length() int { return l.onTime.length + l.late.length }
 
 // next returns who is taken next from the level; nil if nobody waits there.
-func (l *level) next() *ticket {
+func (l *standing) next() *ticket {
 	if t := l.onTime.first(); t != nil {
 		return t
 	}

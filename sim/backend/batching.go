@@ -240,7 +240,7 @@ func (m *Batching) Start(env sim.Env) Replica {
 		b.time = padded{m.LLM.stepTime()}.of
 	}
 	for _, p := range m.policies() {
-		b.levels = append(b.levels, level{QueuePolicy: p})
+		b.levels = append(b.levels, standing{QueuePolicy: p})
 		b.timeouts = b.timeouts || p.DefaultTimeout > 0 || p.AllowTimeoutOverride
 	}
 	for range m.Instances {

@@ -129,8 +129,8 @@ func TestGatewayMeetsTheory(t *testing.T) {
 	}
 }
 
-// level returns what reads the gauge of that name.
-func level(t *testing.T, running Running, name string) func() float64 {
+// gaugeNamed returns what reads the gauge of that name.
+func gaugeNamed(t *testing.T, running Running, name string) func() float64 {
 	t.Helper()
 	for _, g := range running.Gauges {
 		if g.Name == name {
@@ -153,7 +153,7 @@ func TestBorrowingWastesNoSlot(t *testing.T) {
 		random := sim.NewStream(seed, "queue")
 		for _, r := range (traffic{seed: seed, calls: 12_000, rate: 8, request: mixed(seed, 4, 4)}).carry(t, func(env sim.Env) sim.Handler {
 			running := s.Start(env)
-			queue, a, b := level(t, running, "admission queue"), level(t, running, "pool a"), level(t, running, "pool b")
+			queue, a, b := gaugeNamed(t, running, "admission queue"), gaugeNamed(t, running, "pool a"), gaugeNamed(t, running, "pool b")
 			return func(r sim.Request) sim.Reply {
 				env.At(env.Now(), func() {
 					if queued, used := queue(), a()+b(); queued > 0 && used < 10 {

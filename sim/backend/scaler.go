@@ -212,15 +212,15 @@ func (p *Pool) shrink(n int) {
 		}
 	}
 	slices.SortStableFunc(stay, func(a, b *Member) int {
-		return cmp.Or(cmp.Compare(standing(a.state), standing(b.state)), cmp.Compare(b.ID, a.ID))
+		return cmp.Or(cmp.Compare(leastLost(a.state), leastLost(b.state)), cmp.Compare(b.ID, a.ID))
 	})
 	for _, m := range stay[:min(n, len(stay))] {
 		m.drain()
 	}
 }
 
-// standing orders replicas by how little is lost with them.
-func standing(s State) int {
+// leastLost orders replicas by how little is lost with them.
+func leastLost(s State) int {
 	switch s {
 	case Starting:
 		return 0

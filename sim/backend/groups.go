@@ -27,9 +27,12 @@ const (
 // checkReplicas notes counts out of range and fills in defaults: the groups and the number of replicas
 // say the same.
 func (s *Service) checkReplicas(f *sim.Faults) {
-	total := 0
+	total, before := 0, len(*f)
 	for i := range s.Groups {
 		total += s.Groups[i].check(f, fmt.Sprintf("groups[%d]", i))
+	}
+	if len(*f) > before {
+		return
 	}
 	switch {
 	case len(s.Groups) == 0 && s.Replicas == replicasUnset:

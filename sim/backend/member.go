@@ -49,6 +49,7 @@ type Member struct {
 	seen     sighting
 	read     tick // see engineShare
 
+	tries     int64  // calls handed over so far
 	shown     bool   // how the pool's list has it
 	share     share  // its place in the smooth rule
 	ringPass  uint64 // see Consistent

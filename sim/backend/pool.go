@@ -72,7 +72,7 @@ func (p *Pool) listing() []*Member {
 	if p.stale {
 		p.listed, p.stale = p.listed[:0], false
 		for _, m := range p.members {
-			if m.listed {
+			if m.shown = m.listed; m.shown {
 				p.listed = append(p.listed, m)
 			}
 		}
@@ -83,7 +83,7 @@ func (p *Pool) listing() []*Member {
 // changed tells those who wait for room, and notes whether the balancer's list is another one now.
 func (p *Pool) changed(m *Member) {
 	if m.listed != m.shown {
-		m.shown, p.stale = m.listed, true
+		p.stale = true
 	}
 	for _, f := range p.onRoom {
 		f()

@@ -76,7 +76,7 @@ func (s *Service) Start(env sim.Env) Running {
 	u := newUpstream(env, s, pool)
 	running := Running{
 		Handle: injected(env, s.Faults, s.Admission.wrap(pool, u.handle)),
-		Gauges: gauges(pool),
+		Gauges: append(gauges(pool), u.gauges(s)...),
 		Pool:   pool,
 		Tries:  func() int64 { return u.tries },
 		Stop:   pool.stop,

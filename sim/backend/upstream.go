@@ -45,18 +45,40 @@ func newUpstream(env sim.Env, s *Service, pool *Pool) *upstream {
 // checks.
 func (u *upstream) handle(r sim.Request) sim.Reply {
 	if i := r.Via.Endpoint - 1; i >= 0 && i < len(u.pool.members) {
-		u.tries++
-		return u.pool.members[i].Handle(r)
+		return u.give(r, u.pool.members[i])
 	}
 	if u.checks == nil {
 		m := u.pick(&r, nil)
 		if m == nil {
 			return refuse(http.StatusServiceUnavailable, ReasonNoReplica)
 		}
-		u.tries++
-		return m.Handle(r)
+		return u.give(r, m)
 	}
 	return u.persist(r)
+}
+
+// give hands a call to a replica.
+func (u *upstream) give(r sim.Request, m *Member) sim.Reply {
+	u.tries++
+	m.tries++
+	return m.Handle(r)
+}
+
+// hottest returns the share of all tries that went to the replica that had most.
+func (u *upstream) hottest() float64 {
+	most := int64(0)
+	for _, m := range u.pool.members {
+		most = max(most, m.tries)
+	}
+	return float64(most) / float64(max(u.tries, 1))
+}
+
+// gauges shows how unevenly a balancer that hashes spreads the calls.
+func (u *upstream) gauges(s *Service) []sim.Gauge {
+	if entry, _ := balancerNamed(s.Balance.Name); !entry.Hashes {
+		return nil
+	}
+	return []sim.Gauge{{Name: "hottest replica", Read: u.hottest}}
 }
 
 // persist tries a call on one replica after the other until one answers, or there is nothing to try
@@ -69,7 +91,6 @@ func (u *upstream) persist(r sim.Request) sim.Reply {
 		if m == nil {
 			return reply
 		}
-		u.tries++
 		var again bool
 		if reply, again = u.try(r, m); !again || u.checks.Tries > 0 && len(tried)+1 >= u.checks.Tries {
 			return reply
@@ -86,7 +107,7 @@ func (u *upstream) try(r sim.Request, m *Member) (reply sim.Reply, again bool) {
 	if c.ReadTimeout > 0 || c.ConnectTimeout > 0 || r.Token != nil {
 		reply, streamed = u.limited(r, m)
 	} else {
-		reply = m.Handle(r)
+		reply = u.give(r, m)
 	}
 	now := u.env.Now()
 	if c.ZeroAbove > 0 && (reply.Status != 0 || now-began > c.ZeroAbove) {

@@ -81,6 +81,9 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	if g, ok := st.(strategies.Gauged); ok {
 		v.gauges = append(v.gauges, g.Gauges()...)
 	}
+	for _, r := range service.Resources {
+		v.gauges = append(v.gauges, sim.Gauge{Name: report.ResourcePrefix + r.Name, Read: r.Read})
+	}
 	for _, g := range v.gauges {
 		v.samples = append(v.samples, report.Gauge{Name: g.Name})
 	}

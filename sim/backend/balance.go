@@ -1,8 +1,6 @@
 package backend
 
-import (
-	"github.com/headroom-dev/headroom/sim"
-)
+import "github.com/headroom-dev/headroom/sim"
 
 // A Balancer picks the replica that gets a call: an index into the members, which are never none. They
 // are those in service: listed, not taken out by checks, with room, in the caller's zone if any is.

@@ -236,7 +236,7 @@ func (b *batcher) abandon(t *ticket) {
 	b.form(now)
 }
 
-// busyTime returns for how long instances have worked.
+// busyTime returns the busy share of the instances, added up over time.
 func (b *batcher) busyTime() time.Duration {
 	now, total := b.env.Now(), b.worked
 	for _, i := range b.instances {
@@ -244,7 +244,7 @@ func (b *batcher) busyTime() time.Duration {
 			total += i.used + i.elapsed(now)
 		}
 	}
-	return total
+	return total / time.Duration(len(b.instances))
 }
 
 // setPace makes all batches take factor times as long from now on.

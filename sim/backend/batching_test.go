@@ -298,7 +298,7 @@ func TestBatchKeepsItsBooks(t *testing.T) {
 			}
 		}
 		same(t, "left inside", []int{replica.Waiting(), replica.Running(), replica.Prompts(), replica.Free()}, []int{0, 0, 0, m.Instances * m.MaxBatchSize})
-		same(t, "busy", replica.Busy(), cost.Work)
+		same(t, "busy", replica.Busy(), cost.Work/time.Duration(m.Instances))
 	})
 }
 

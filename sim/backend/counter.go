@@ -191,13 +191,13 @@ func (c *counter) abandon(j *job) {
 	}
 }
 
-// busyTime returns for how long servers have worked.
+// busyTime returns the busy share of the servers, added up over time.
 func (c *counter) busyTime() time.Duration {
 	now, total := c.env.Now(), c.worked
 	for place := c.serving.First(); place != nil; place = place.Next() {
 		total += place.Of.used + place.Of.elapsed(now)
 	}
-	return total
+	return total / time.Duration(c.servers)
 }
 
 // setPace makes all work take factor times as long from now on. What is done of a service is done.

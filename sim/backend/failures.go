@@ -2,6 +2,7 @@ package backend
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,6 +40,9 @@ func (one *Failure) check(f *sim.Faults, path string, s *Service) {
 		f.Add(path, "both replica and zone", "one of them")
 	case one.Replica != nil && (*one.Replica < 0 || *one.Replica >= s.most()):
 		f.Add(path+".replica", strconv.Itoa(*one.Replica), fmt.Sprintf("0 to %d: they are counted from 0", s.most()-1))
+	}
+	if one.Zone != "" && !slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Zone == one.Zone }) {
+		f.Add(path+".zone", strconv.Quote(one.Zone), "a zone that one of groups has")
 	}
 	if one.At < 0 {
 		f.Add(path+".at", one.At.String(), "0s or later")
@@ -81,7 +85,7 @@ func (one *Failure) strikes(m *Member) {
 func (p *Pool) plan(failures []Failure) {
 	for i := range failures {
 		one := &failures[i]
-		p.at(one.At, func() {
+		p.at(p.env.Now()+one.At, func() {
 			for _, m := range p.met(one) {
 				one.strikes(m)
 			}

@@ -26,7 +26,7 @@ func newFleet(s *Service) *fleet {
 		m.machine.Handle = func(r sim.Request) sim.Reply {
 			f.counts[i]++
 			switch {
-			case m.state == Hung:
+			case m.state == Hung && !m.life.hung: // one that set put there: its machine works on
 				f.w.Await(sim.Forever, nil, r.Gone)
 				return abandoned
 			case f.answers[i] != 0:

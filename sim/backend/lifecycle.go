@@ -34,14 +34,6 @@ func (m *Member) become(s State) {
 	m.pool.changed(m)
 }
 
-// list says whether the balancer knows the replica.
-func (m *Member) list(known bool) {
-	if m.listed != known {
-		m.listed = known
-		m.pool.listing = nil
-	}
-}
-
 // start lets a machine come up: it is ready after a start-up.
 func (m *Member) start() {
 	p := m.pool
@@ -57,7 +49,7 @@ func (m *Member) start() {
 
 // ready lets the replica serve.
 func (m *Member) ready() {
-	m.list(true)
+	m.listed = true
 	m.become(Ready)
 	m.pool.drawCrash(m)
 }
@@ -140,7 +132,7 @@ func (m *Member) drain() {
 		m.leave()
 		return
 	}
-	m.list(false)
+	m.listed = false
 	m.become(Draining) // one that hangs does not wake up because it is to go
 	m.life.next = m.pool.at(m.pool.env.Now()+m.pool.drain, m.leave)
 }
@@ -152,7 +144,7 @@ func (m *Member) leave() {
 	}
 	m.life.crash.stop()
 	m.life.slow.stop()
-	m.list(false)
+	m.listed = false
 	p := m.pool
 	p.members = slices.DeleteFunc(p.members, func(one *Member) bool { return one == m })
 	m.become(Gone)

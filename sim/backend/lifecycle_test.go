@@ -163,14 +163,31 @@ func TestDrainedEarly(t *testing.T) {
 	}
 }
 
+// The same accidents on the queue model, which keeps its own account of work and time.
+func TestAccidentsOnTheQueue(t *testing.T) {
+	for _, row := range []struct {
+		how  string
+		want []stay
+	}{
+		{howCrash, []stay{{0, 1500 * ms, "reset"}, {1 * sec, 1500 * ms, "reset"}}},
+		{howHang, []stay{{0, 6 * sec, "ok"}, {1 * sec, 7 * sec, "ok"}}},
+		{howSlow, []stay{{0, 2500 * ms, "ok"}, {1 * sec, 4500 * ms, "ok"}}},
+	} {
+		s := oneShop(0)
+		s.Model = Choice{"queue", &Queue{Servers: 1000, Service: Drawn(sim.ConstantDuration(2 * sec)), Discipline: FIFO, Cancel: CancelFree}}
+		s.Fail = []Failure{{Replica: pointer(0), At: 1500 * ms, For: 4 * sec, How: row.how, Factor: 2}}
+		same(t, row.how, visits(t, s, sec, nil), row.want)
+	}
+}
+
 func TestZoneFails(t *testing.T) {
 	s := oneShop(sec)
 	s.Replicas = 4
+	s.Groups = []Group{{Count: 2, Zone: "a", Weight: 1}, {Count: 2, Zone: "b", Weight: 1}}
 	s.StartUp = whole(2 * sec)
 	s.Fail = []Failure{{Zone: "b", At: 10 * sec, For: 5 * sec, How: howCrash}}
 	w := sim.NewWorld(1)
 	p := newPool(w, s)
-	p.members[2].Zone, p.members[3].Zone = "b", "b"
 	for at, want := range map[time.Duration][3]int{9 * sec: {4, 0, 0}, 11 * sec: {2, 2, 0}, 16 * sec: {2, 0, 2}, 18 * sec: {4, 0, 0}} {
 		w.At(at, func() {
 			states := p.States()
@@ -207,8 +224,8 @@ func TestMTBF(t *testing.T) {
 	if mean, err := counts.meanAndError(); math.Abs(mean-1600) > 40 || err > 10 {
 		t.Errorf("got %.0f, s.e. %.1f: the band is no test", mean, err)
 	}
-	if crashes(7) != crashes(7) {
-		t.Error("the same seed gave other crashes")
+	if one, again := crashes(7), crashes(7); one != again {
+		t.Errorf("got %d crashes and %d with the same seed", one, again)
 	}
 }
 
@@ -271,8 +288,12 @@ func TestFaults(t *testing.T) {
 // Whatever happens to a pool, every call ends, once, and nobody is left over.
 func TestLifeKeepsCalls(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := oneShop(time.Duration(rapid.IntRange(1, 5000).Draw(t, "service")) * ms)
-		s.Model.Model.(*shop).servers = rapid.IntRange(1, 3).Draw(t, "servers")
+		length, servers := time.Duration(rapid.IntRange(1, 5000).Draw(t, "service"))*ms, rapid.IntRange(1, 3).Draw(t, "servers")
+		s := oneShop(length)
+		s.Model.Model.(*shop).servers = servers
+		if rapid.Bool().Draw(t, "queue") {
+			s.Model = Choice{"queue", &Queue{Servers: servers, Service: Drawn(sim.ConstantDuration(length)), Discipline: FIFO, Cancel: CancelFree}}
+		}
 		s.Replicas = rapid.IntRange(1, 4).Draw(t, "replicas")
 		s.Drain = time.Duration(rapid.IntRange(0, 5000).Draw(t, "drain")) * ms
 		if rapid.Bool().Draw(t, "slow start") {

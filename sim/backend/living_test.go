@@ -13,7 +13,7 @@ import (
 func TestLivingYAML(t *testing.T) {
 	const text = `
 model: {queue: {servers: 10, service: 20ms}}
-replicas: 4
+groups: [{count: 3}, {count: 2, zone: a}]
 start_up: {pending: 20s, weights: 45s}
 drain: 10s
 mtbf: 1h
@@ -69,10 +69,10 @@ autoscale:
 func TestLivingFaults(t *testing.T) {
 	percent := sim.Share(0.1)
 	s := &Service{
-		Model: tenSeconds(), Replicas: 2, Drain: -1, MTBF: time.Millisecond,
+		Model: tenSeconds(), Replicas: 2, Groups: []Group{{Count: 2, Zone: "a", Weight: 1}}, Drain: -1, MTBF: time.Millisecond,
 		Fail: []Failure{
 			{Replica: pointer(2)}, {}, {Replica: pointer(0), Zone: "a", How: "hang"}, {Zone: "a", How: "burn", At: -1},
-			{Zone: "a", How: "slow", For: 1, Factor: 0.5}, {Zone: "a", Factor: 3},
+			{Zone: "a", How: "slow", For: 1, Factor: 0.5}, {Zone: "a", Factor: 3}, {Zone: "c"},
 		},
 		Faults: []Fault{{Share: 0, Status: 200}, {Share: 0.6}, {Share: 0.6}},
 		Autoscale: &Autoscale{
@@ -96,7 +96,7 @@ func TestLivingFaults(t *testing.T) {
 		"autoscale.behavior.up.select", "autoscale.behavior.up.policies[0]", "autoscale.behavior.up.policies[0].per",
 		"autoscale.predictive", "autoscale.predictive.capacity", "autoscale.predictive.ahead", "autoscale.predictive.schedule",
 		"drain", "mtbf",
-		"fail[0].replica", "fail[1]", "fail[2]", "fail[2].for", "fail[3].at", "fail[3].how", "fail[4].factor", "fail[5].factor",
+		"fail[0].replica", "fail[1]", "fail[2]", "fail[2].for", "fail[3].at", "fail[3].how", "fail[4].factor", "fail[5].factor", "fail[6].zone",
 		"faults[0].share", "faults[0].status", "faults",
 	})
 }

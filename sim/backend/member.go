@@ -47,6 +47,7 @@ type Member struct {
 	machine  Replica
 	life     life
 	seen     sighting
+	read     tick // see engineShare
 
 	tries     int64  // calls handed over so far
 	shown     bool   // how the pool's list has it

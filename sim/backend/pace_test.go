@@ -96,7 +96,7 @@ func TestQueueBusyIsTheWork(t *testing.T) {
 				}
 				return replica.Handle
 			})
-			near(t, string(d)+" "+string(cancel), replica.Busy().Seconds(), cost.Work.Seconds(), 1e-6)
+			near(t, string(d)+" "+string(cancel), float64(q.Servers)*replica.Busy().Seconds(), cost.Work.Seconds(), 1e-6)
 			if cost.Wasted <= 0 || cost.Wasted >= cost.Work {
 				t.Errorf("%s %s: got %v wasted of %v", d, cancel, cost.Wasted, cost.Work)
 			}

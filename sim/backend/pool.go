@@ -12,11 +12,12 @@ type Pool struct {
 	env     sim.Env
 	model   Model
 	members []*Member // in order of ID; those gone are taken out
-	listing []*Member // those listed; nil: to be made again
 	made    int       // replicas so far: the next ID
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
 	taking  taking    // how replicas take calls
 	groups  []Group
+	listed  []*Member // those that the balancer knows; good while not stale
+	stale   bool
 	ahead   sim.Chain[*later]
 	stopped bool
 
@@ -30,7 +31,7 @@ type Pool struct {
 // newPool makes the replicas that the scenario starts with, all of them ready.
 func newPool(env sim.Env, s *Service) *Pool {
 	p := &Pool{
-		env: env, model: s.Model.Model, groups: s.Groups, startUp: s.StartUp, starts: env.Rand("start-up"),
+		env: env, model: s.Model.Model, groups: s.Groups, stale: true, startUp: s.StartUp, starts: env.Rand("start-up"),
 		drain: s.Drain, mtbf: s.MTBF, crashes: env.Rand("mtbf"),
 	}
 	for range s.first() {
@@ -58,19 +59,6 @@ func (p *Pool) add() *Member {
 // Members returns the replicas that are not gone, in order of ID. The slice is the pool's own.
 func (p *Pool) Members() []*Member { return p.members }
 
-// Listed returns the replicas that the balancer knows, in order of ID. The slice is the pool's own.
-func (p *Pool) Listed() []*Member {
-	if p.listing == nil {
-		p.listing = make([]*Member, 0, len(p.members))
-		for _, m := range p.members {
-			if m.shown = m.listed; m.shown {
-				p.listing = append(p.listing, m)
-			}
-		}
-	}
-	return p.listing
-}
-
 // States counts the replicas by state. Those gone are not counted.
 func (p *Pool) States() (counts [NumStates]int) {
 	for _, m := range p.members {
@@ -79,10 +67,24 @@ func (p *Pool) States() (counts [NumStates]int) {
 	return counts
 }
 
+// listing returns the replicas that the balancer knows, in order of ID. The slice is the pool's own,
+// good until the next blocking call.
+func (p *Pool) listing() []*Member {
+	if p.stale {
+		p.listed, p.stale = p.listed[:0], false
+		for _, m := range p.members {
+			if m.shown = m.listed; m.shown {
+				p.listed = append(p.listed, m)
+			}
+		}
+	}
+	return p.listed
+}
+
 // changed tells those who wait for room, and notes whether the balancer's list is another one now.
 func (p *Pool) changed(m *Member) {
 	if m.listed != m.shown {
-		p.listing = nil
+		p.stale = true
 	}
 	for _, f := range p.onRoom {
 		f()

@@ -72,6 +72,9 @@ type Running struct {
 	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
 	Refused func(add func(reason string, status int, n int64))
 
+	// Resources are what the service can run out of, as shares in use, 0 to 1.
+	Resources []sim.Gauge
+
 	// Tries returns how many tries at replicas were made so far: more than the attempts that reached
 	// the balancer where checks.next_upstream has calls tried again.
 	Tries func() int64
@@ -98,6 +101,8 @@ func (s *Service) Start(env sim.Env) Running {
 		Allowances: admission.allowances,
 		Tries:      func() int64 { return u.tries },
 		Stop:       pool.stop,
+
+		Resources: s.resources(pool),
 	}
 	s.live(&running)
 	return running

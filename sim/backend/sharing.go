@@ -54,7 +54,7 @@ func (s *sharer) replica() Replica {
 		Prompts: func() int { return 0 }, // every call is being served
 		Busy: func() time.Duration {
 			s.advance(s.env.Now())
-			return time.Duration(s.worked)
+			return time.Duration(s.worked) / time.Duration(s.servers)
 		},
 		Gauges: queueGauges(waiting, running),
 		Pace:   s.setPace, Kill: s.kill,

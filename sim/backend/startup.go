@@ -83,9 +83,11 @@ func (s StartUp) MarshalYAML() (any, error) {
 // Schema describes both forms.
 func (StartUp) Schema() map[string]any {
 	one := sim.DurationDist{}.Schema()
+	part := map[string]any{"anyOf": []any{ // laws stand in full above
+		map[string]any{"type": "string", "pattern": sim.DurationPattern}, map[string]any{"const": 0}, map[string]any{"type": "object"}}}
 	parts := map[string]any{}
 	for _, name := range startUpParts {
-		parts[name] = one
+		parts[name] = part
 	}
 	return map[string]any{
 		"description": "time from being asked for to being ready: a duration, a law, or parts that add up",

@@ -64,3 +64,19 @@ func BenchmarkService(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
 }
+
+// BenchmarkDisciplines is M/M/10 at load 0.9 under the others.
+func BenchmarkDisciplines(b *testing.B) {
+	for _, d := range disciplines[1:] {
+		b.Run(string(d), func(b *testing.B) {
+			benchmark(b, &Queue{Servers: 10, Service: Drawn(sim.ExponentialDuration(20 * time.Millisecond)), Discipline: d, Cancel: CancelFree}, 450, sim.Request{})
+		})
+	}
+}
+
+// BenchmarkBatch is an instance with batches of up to 16, at load 0.9.
+func BenchmarkBatch(b *testing.B) {
+	m := NewBatching()
+	m.MaxBatchSize, m.MaxQueueDelay, m.Time = 16, 2*time.Millisecond, &BatchTime{Base: 20 * time.Millisecond, PerRequest: time.Millisecond}
+	benchmark(b, m, 0.9*16/0.036, sim.Request{})
+}

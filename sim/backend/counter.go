@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"math"
 	"net/http"
 	"time"
 
@@ -37,10 +36,7 @@ type job struct {
 	size    time.Duration // service time at normal pace
 	waits   time.Duration // for the dependency, in its normal state
 	began   time.Duration
-	since   time.Duration // when it had `left` before it, at the pace of now
-	left    time.Duration // at normal pace, from since on
-	ends    time.Duration // of its service, while it is served
-	used    time.Duration // of a server, up to since; all of it when the service is over
+	progress
 	timer   sim.Timer
 	serving bool
 	gone    bool           // nobody waits for it: its caller went and left it here, or it is a refusal
@@ -123,27 +119,15 @@ func (c *counter) serve(j *job, from time.Duration) {
 	j.serving, j.began, j.used = true, from, 0
 	j.place.Of = j
 	c.serving.Join(&j.place)
-	c.run(j, from, j.size)
+	j.run(from, j.size, c.pace)
+	c.run(j)
 }
 
-// run lets a job go on at the pace of now: it has left to do, from the given time on.
-func (c *counter) run(j *job, from, left time.Duration) {
-	j.since, j.left = from, left
-	switch {
-	case c.pace == 1:
-		j.ends = from + left
-	case math.IsInf(c.pace, 1):
-		j.ends = sim.Forever
-		return
-	default:
-		j.ends = from + scaled(left, c.pace)
+// run makes the event of a job's end, unless the replica is stopped.
+func (c *counter) run(j *job) {
+	if j.ends != sim.Forever {
+		j.timer = c.env.At(j.ends, j.finish)
 	}
-	j.timer = c.env.At(j.ends, j.finish)
-}
-
-// scaled multiplies a length of time, which stays inside what a Duration holds.
-func scaled(d time.Duration, factor float64) time.Duration {
-	return time.Duration(min(math.Round(float64(d)*factor), 1<<61))
 }
 
 // finished ends a job's service: its server takes the next job, from the moment this one ended even
@@ -195,7 +179,7 @@ func (c *counter) abandon(j *job) {
 	case j.serving && c.cancel.stopsRunning():
 		now := c.env.Now()
 		j.timer.Stop()
-		j.used += c.elapsed(j, now)
+		j.used += j.elapsed(now)
 		c.release(j, true)
 		c.next(now)
 		c.recycle(j)
@@ -207,19 +191,11 @@ func (c *counter) abandon(j *job) {
 	}
 }
 
-// elapsed returns for how long a server has worked on j since j.since.
-func (c *counter) elapsed(j *job, now time.Duration) time.Duration {
-	if math.IsInf(c.pace, 1) {
-		return 0
-	}
-	return min(now, j.ends) - j.since
-}
-
 // busyTime returns the busy share of the servers, added up over time.
 func (c *counter) busyTime() time.Duration {
 	now, total := c.env.Now(), c.worked
 	for place := c.serving.First(); place != nil; place = place.Next() {
-		total += place.Of.used + c.elapsed(place.Of, now)
+		total += place.Of.used + place.Of.elapsed(now)
 	}
 	return total / time.Duration(c.servers)
 }
@@ -232,20 +208,11 @@ func (c *counter) setPace(factor float64) {
 	now := c.env.Now()
 	for place := c.serving.First(); place != nil; place = place.Next() {
 		j := place.Of
-		took := c.elapsed(j, now)
-		j.used += took
-		if c.pace == 1 {
-			j.left -= took
-		} else if took > 0 {
-			j.left = max(j.left-scaled(took, 1/c.pace), 0)
-		}
+		j.timer.Stop()
+		j.repace(now, c.pace, factor)
+		c.run(j)
 	}
 	c.pace = factor
-	for place := c.serving.First(); place != nil; place = place.Next() {
-		j := place.Of
-		j.timer.Stop()
-		c.run(j, now, j.left)
-	}
 }
 
 // kill ends all work at once.
@@ -254,7 +221,7 @@ func (c *counter) kill() {
 	for place := c.serving.First(); place != nil; place = c.serving.First() {
 		j := place.Of
 		j.timer.Stop()
-		j.used += c.elapsed(j, now)
+		j.used += j.elapsed(now)
 		c.release(j, true)
 		c.reset(j)
 	}

@@ -44,7 +44,7 @@ func (g *gateway) roomFor(s *Service) func() bool {
 // hasRoom reports whether the replicas in service may have more than n calls in flight beyond those
 // they have. It begins where there was room before: so it looks at few of them until most are full.
 func (p *Pool) hasRoom(n int) bool {
-	listed := p.Listed()
+	listed := p.listing()
 	p.taking.barred = false
 	if p.taking.roomy >= len(listed) {
 		p.taking.roomy = 0

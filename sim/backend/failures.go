@@ -85,7 +85,7 @@ func (one *Failure) strikes(m *Member) {
 func (p *Pool) plan(failures []Failure) {
 	for i := range failures {
 		one := &failures[i]
-		p.at(one.At, func() {
+		p.at(p.env.Now()+one.At, func() {
 			for _, m := range p.met(one) {
 				one.strikes(m)
 			}

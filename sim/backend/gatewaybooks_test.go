@@ -118,13 +118,13 @@ func drawService(t *rapid.T, model Choice) *Service {
 // has one outcome, in the instant its caller goes if that comes first, calls of a class are handed over
 // in the order they came, and at the end all is as it was at the beginning.
 func TestGatewayKeepsItsBooks(t *testing.T) {
-	models := map[string]Model{}
+	models, names := map[string]Model{}, []string(nil)
 	for _, entry := range All {
 		for _, cancel := range []Cancel{CancelFree, CancelQueued, CancelZombie} {
-			models[entry.Name+" "+string(cancel)] = small(t, entry.Name, cancel)
+			name := entry.Name + " " + string(cancel)
+			models[name], names = small(t, entry.Name, cancel), append(names, name)
 		}
 	}
-	names := []string{"queue free", "queue queued", "queue zombie", "llm free", "llm queued", "llm zombie"}
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawService(t, Choice{"", models[rapid.SampledFrom(names).Draw(t, "model")]})
 		seed := rapid.Uint64().Draw(t, "seed")

@@ -21,6 +21,14 @@ func small(t *testing.T, name string, cancel Cancel) Model {
 	switch name {
 	case "queue":
 		return &Queue{Servers: 4, Service: Drawn(second), Limit: pointer(20), Discipline: FIFO, Cancel: cancel}
+	case "batch":
+		m := NewBatching()
+		m.MaxBatchSize, m.MaxQueueDelay, m.Instances, m.MaxQueueSize, m.Cancel = 2, 50*ms, 2, 20, cancel
+		m.Time = &BatchTime{Base: 800 * ms, PerRequest: 100 * ms}
+		if err := m.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		return m
 	case "llm":
 		m := NewLLM()
 		m.MaxSeqs, m.Limit, m.Cancel = 4, pointer(20), cancel

@@ -67,9 +67,9 @@ func (p *Pool) States() (counts [NumStates]int) {
 	return counts
 }
 
-// Listed returns the replicas that the balancer knows, in order of ID. The slice is the pool's own,
+// listing returns the replicas that the balancer knows, in order of ID. The slice is the pool's own,
 // good until the next blocking call.
-func (p *Pool) Listed() []*Member {
+func (p *Pool) listing() []*Member {
 	if p.stale {
 		p.listed, p.stale = p.listed[:0], false
 		for _, m := range p.members {

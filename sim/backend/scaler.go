@@ -46,10 +46,10 @@ func newScaler(pool *Pool, config *Autoscale, load func(time.Duration) float64) 
 	s.history.remember(recommendation{0, s.desired})
 	if p := config.Predictive; p != nil {
 		s.forecast = p.forecaster(config.Every, load)
-		pool.at(0, s.foresee)
+		pool.at(pool.env.Now(), s.foresee)
 	}
 	phase := time.Duration((1 - pool.env.Rand("scrape").For(0, 0).Float64()) * float64(config.Scrape))
-	pool.at(phase, func() {
+	pool.at(pool.env.Now()+phase, func() {
 		s.measure()
 		pool.every(config.Scrape, s.measure)
 	})

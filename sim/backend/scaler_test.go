@@ -199,3 +199,18 @@ func TestForecasts(t *testing.T) {
 	}, []float64{1, 1, 9, 1})
 	same(t, "the first day", (&seasonal{season: start, step: 15 * sec, rates: []float64{5, 5}}).most(30*sec, time.Minute), 0.0)
 }
+
+// What counts calls for the autoscaler, and what draws faults, allocates nothing.
+func TestStagesOfLifeAllocateNothing(t *testing.T) {
+	s := &Service{Model: Choice{"shop", &shop{1, sec}}, Replicas: 1, Autoscale: &Autoscale{Max: 2, Signals: []Signal{{Rate: 1}}}}
+	if err := s.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	w := sim.NewWorld(1)
+	ok := func(sim.Request) sim.Reply { return answer(0, 0, 0) }
+	handle := newScaler(newPool(w, s), s.Autoscale, nil).wrap(injected(w, []Fault{{Share: 0.5, Status: 500}}, ok))
+	call := 0
+	if n := testing.AllocsPerRun(1000, func() { call++; handle(sim.Request{Call: call}) }); n != 0 {
+		t.Errorf("got %v allocations a call, want none", n)
+	}
+}

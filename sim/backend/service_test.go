@@ -214,9 +214,9 @@ func TestServiceYAMLFaults(t *testing.T) {
 	}{
 		{"model: {llm: {gpu: h1000}}", sim.Fault{Found: `unknown gpu "h1000"`,
 			Allowed: "a100, h100, h200, b200, gb200, h20, l40s, l4, a30, a10g"}},
-		{"model: {gpu: {}}", sim.Fault{Found: `unknown model "gpu"`, Allowed: "queue, llm"}},
-		{"model: {}", sim.Fault{Found: "no model", Allowed: "exactly one of queue, llm"}},
-		{"model: {queue: {}, llm: {}}", sim.Fault{Found: "2 models: llm, queue", Allowed: "exactly one of queue, llm"}},
+		{"model: {gpu: {}}", sim.Fault{Found: `unknown model "gpu"`, Allowed: "queue, batch, llm"}},
+		{"model: {}", sim.Fault{Found: "no model", Allowed: "exactly one of queue, batch, llm"}},
+		{"model: {queue: {}, llm: {}}", sim.Fault{Found: "2 models: llm, queue", Allowed: "exactly one of queue, batch, llm"}},
 	} {
 		err := yaml.Load([]byte(row.text), NewService(), yaml.WithKnownFields())
 		var got sim.Faults
@@ -226,7 +226,7 @@ func TestServiceYAMLFaults(t *testing.T) {
 	}
 	s := &Service{Replicas: 0, Balance: Balancing{Name: "random"}, Admission: Admission{Queue: pointer(-1), MaxRequests: -1, WhenFull: 500}}
 	same(t, "faults", s.Validate(), error(sim.Faults{
-		{Path: "model", Allowed: "exactly one of queue, llm"},
+		{Path: "model", Allowed: "exactly one of queue, batch, llm"},
 		{Path: "replicas", Found: "0", Allowed: "1 to 10000"},
 		{Path: "balance", Found: "random", Allowed: "round-robin, weighted, least-conn, p2c, hash, consistent"},
 		{Path: "admission.queue", Found: "-1", Allowed: "0 or more; without it there is no limit"},

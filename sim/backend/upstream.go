@@ -35,7 +35,7 @@ func newUpstream(env sim.Env, s *Service, pool *Pool) *upstream {
 		panic("backend: Service.Start before Validate")
 	}
 	u.judge = s.Checks.NextUpstream.judge()
-	pool.taking.serves = func(m *Member) bool { return u.serves(m, len(pool.Listed()), env.Now()) }
+	pool.taking.serves = func(m *Member) bool { return u.serves(m, len(pool.listing()), env.Now()) }
 	if s.Checks.Active != nil {
 		pool.probing(*s.Checks.Active)
 	}
@@ -130,7 +130,7 @@ func (u *upstream) try(r sim.Request, m *Member) (reply sim.Reply, again bool) {
 
 // pick returns the replica that gets the call; nil if none is in service.
 func (u *upstream) pick(r *sim.Request, tried []*Member) *Member {
-	among := u.pool.Listed()
+	among := u.pool.listing()
 	if u.choosy {
 		among = u.candidates(r, among, tried)
 	}

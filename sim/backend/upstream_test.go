@@ -77,7 +77,7 @@ func TestListing(t *testing.T) {
 		p.changed(m)
 	}
 	ids := func() (ids []int) {
-		for _, m := range p.Listed() {
+		for _, m := range p.listing() {
 			ids = append(ids, m.ID)
 		}
 		return ids

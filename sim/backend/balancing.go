@@ -78,7 +78,7 @@ func (b *Balancing) UnmarshalYAML(decode func(any) error) error {
 	if _, ok := form.(map[string]any); !ok || decode(&entries) != nil || len(entries) != 1 {
 		return sim.Faults{{Found: fmt.Sprint(form), Allowed: "one of " + balancerNames() + ", or a mapping such as {hash: {by: user, bound: 1.25}}"}}
 	}
-	name := slices.Collect(maps.Keys(entries))[0]
+	name := slices.Sorted(maps.Keys(entries))[0]
 	entry, ok := balancerNamed(name)
 	if !ok || name == "" {
 		return sim.Faults{{Found: fmt.Sprintf("unknown balancer %q", name), Allowed: balancerNames()}}

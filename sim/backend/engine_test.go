@@ -340,8 +340,13 @@ func TestLLMCapacity(t *testing.T) {
 			row.change(m)
 			s, _ := newScript(m)
 			const calls = 3000
-			for range calls {
-				s.call(0, 0, sim.Request{Prompt: row.prompt, Output: row.output})
+			for i := range calls {
+				// Outputs of half to one and a half, or all would march in step and their prompts come at once.
+				output := row.output
+				if output > 1 {
+					output = row.output/2 + sim.NewStream(1, "outputs").For(i, 0).IntN(row.output+1)
+				}
+				s.call(0, 0, sim.Request{Prompt: row.prompt, Output: output})
 			}
 			s.run(t)
 			// The first and the last tenth, when the batch fills and empties, are left out.

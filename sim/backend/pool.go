@@ -9,6 +9,8 @@ type Pool struct {
 	model   Model
 	members []*Member // in order of ID; those gone are taken out
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
+	ahead   sim.Chain[*later]
+	stopped bool
 }
 
 // newPool makes the replicas that the scenario starts with, all of them ready.

@@ -44,6 +44,10 @@ type Running struct {
 	Handle sim.Handler
 	Gauges []sim.Gauge // of the whole service
 	Pool   *Pool
+
+	// Stop ends what the service does by itself, such as checks, failures and scaling, which would
+	// keep a World running for ever. Calls inside run on. Call it when no call is inside or to come.
+	Stop func()
 }
 
 // Start makes the replicas and what stands before them, in env. The configuration must have passed
@@ -58,6 +62,7 @@ func (s *Service) Start(env sim.Env) Running {
 		Handle: s.Admission.wrap(pool, balanced(entry.New(), pool)),
 		Gauges: gauges(pool),
 		Pool:   pool,
+		Stop:   pool.stop,
 	}
 }
 

@@ -170,7 +170,7 @@ func (e *engine) fresh() *sequence {
 	}
 	s := e.unused[last]
 	e.unused = e.unused[:last]
-	*s = sequence{life: s.life, kv: holding{entries: s.kv.entries}}
+	*s = sequence{life: s.life, kv: holding{parts: s.kv.parts}}
 	return s
 }
 
@@ -332,7 +332,7 @@ func (e *engine) release(s *sequence, final bool) {
 	if !final {
 		e.pool.fill(&s.kv, s.computed) // its outputs can be found when it comes in again
 	}
-	e.pool.release(&s.kv, final)
+	e.pool.release(&s.kv)
 }
 
 // finish ends a sequence whose last token has come at the boundary now, and sends its answer.

@@ -1,111 +1,55 @@
 package backend
 
-import "github.com/headroom-dev/headroom/sim"
+import "slices"
 
 // A kvPool is the blocks of keys and values of one engine, as vLLM V1 keeps them: full blocks of prompts
 // have names, so that later calls that begin alike find them; released blocks can be found until they are
-// taken for something else, the longest released first.
+// taken for something else, the longest released first, of a sequence its tail first.
 //
-// No block has an identity. A block is an entry that is held or lies in the order of release, or one of
-// a number of blanks, which nobody can find.
+// No block has an identity. Blocks that follow each other under one name are a run (kvrun.go). Whoever
+// holds one block of a run holds all before it, so what can be found of it is always its beginning, and
+// holding, releasing and evicting are a few numbers, however many blocks they are.
 type kvPool struct {
 	blocks int
 	unheld int
 	caches bool
-	found  map[blockName]*cachedBlock
-	oldest *cachedBlock // the order of release, a ring through this
-	unused *cachedBlock // a list through next
+	found  map[runName]*kvRun
+	oldest *extent // the order of release, a ring through this
+	spare  *extent // a list through next
+	unused []*kvRun
 }
 
-// A blockName stands for the content of a block and of all before it.
-type blockName struct {
-	kind  nameKind
-	id    uint64
-	index int
+// An extent is neighbours in the order of release: blocks [from, to) of a run, to be evicted from the
+// end; or without a run so many blanks.
+type extent struct {
+	run        *kvRun
+	from, to   int
+	prev, next *extent
 }
 
-type nameKind uint8
-
-const (
-	byKey    nameKind = iota // of a prompt that its key names
-	byPrefix                 // of a prompt whose blocks have names
-	byOwner                  // of one sequence alone, outputs among them: never the name of another's prompt
-)
-
-// A cachedBlock is a block with a name, or in the order of release a number of blanks.
-type cachedBlock struct {
-	name       blockName
-	holders    int
-	blanks     int // 0: it has a name
-	prev, next *cachedBlock
-}
-
-// promptNames are the names of a sequence's blocks.
-type promptNames struct {
-	prefix []uint64
-	key    uint64
-	owner  uint64
-	prompt int // tokens
-	block  int
-	thrown bool // it was thrown out: from now on its own blocks are worth a name
-}
-
-// known reports whether any block can be found.
-func (n *promptNames) known() bool { return n.key != 0 || n.prefix != nil || n.thrown }
-
-// name returns the name of block i.
-func (n *promptNames) name(i int) blockName {
-	end := (i + 1) * n.block
-	if end <= n.prompt {
-		if last := (end - 1) / sim.PrefixBlock; n.prefix != nil {
-			if last < len(n.prefix) {
-				return blockName{byPrefix, n.prefix[last], i}
-			}
-		} else if n.key != 0 {
-			return blockName{byKey, n.key, i}
-		}
-	}
-	return blockName{byOwner, n.owner, i}
-}
-
-// A holding is the blocks of one sequence: the first of them with an entry each, nil for a blank, the
-// rest blanks.
+// A holding is the blocks of one sequence: those with a name, in parts of runs, and blanks.
 type holding struct {
 	names   *promptNames
-	entries []*cachedBlock
+	parts   []part
 	blocks  int
+	filled  int // blocks that are full, and named if they can be
+	segment int // of names, in which the next of them is
+	before  int // blocks before that segment
+}
+
+// A part is the first blocks of a run.
+type part struct {
+	run     *kvRun
+	depth   int
+	segment int
 }
 
 func newKVPool(blocks int, caching bool) *kvPool {
-	p := &kvPool{blocks: blocks, unheld: blocks, caches: caching, found: map[blockName]*cachedBlock{}}
-	p.oldest = new(cachedBlock)
+	p := &kvPool{blocks: blocks, caches: caching, found: map[runName]*kvRun{}, oldest: new(extent)}
 	p.oldest.prev, p.oldest.next = p.oldest, p.oldest
-	p.append(&cachedBlock{blanks: blocks})
+	p.putBlank(blocks)
 	return p
 }
-
-// append puts an entry at the young end of the order of release.
-func (p *kvPool) append(b *cachedBlock) {
-	b.prev, b.next = p.oldest.prev, p.oldest
-	b.prev.next, b.next.prev = b, b
-}
-
-func (b *cachedBlock) leave() {
-	b.prev.next, b.next.prev = b.next, b.prev
-	b.prev, b.next = nil, nil
-}
-
-func (p *kvPool) fresh() *cachedBlock {
-	b := p.unused
-	if b == nil {
-		return new(cachedBlock)
-	}
-	p.unused = b.next
-	*b = cachedBlock{}
-	return b
-}
-
-func (p *kvPool) recycle(b *cachedBlock) { b.next, p.unused = p.unused, b }
 
 // free returns the blocks that nobody holds, those that can be found included.
 func (p *kvPool) free() int { return p.unheld }
@@ -113,16 +57,20 @@ func (p *kvPool) free() int { return p.unheld }
 // hit returns how many blocks from the first on, at most `most`, can be found, and how many of them
 // nobody holds.
 func (p *kvPool) hit(n *promptNames, most int) (blocks, unheld int) {
-	if !n.known() {
-		return 0, 0
-	}
-	for blocks < most {
-		b := p.found[n.name(blocks)]
-		if b == nil {
+	for i := 0; blocks < most; i++ {
+		name, size, ok := n.segment(i)
+		if !ok {
 			break
 		}
-		if blocks++; b.holders == 0 {
-			unheld++
+		r := p.found[name]
+		if r == nil {
+			break
+		}
+		got := min(r.present, size, most-blocks)
+		blocks += got
+		unheld += max(got-r.held, 0)
+		if got < size {
+			break
 		}
 	}
 	return blocks, unheld
@@ -130,17 +78,20 @@ func (p *kvPool) hit(n *promptNames, most int) (blocks, unheld int) {
 
 // admit gives a holding the first blocks that were found, and more.
 func (p *kvPool) admit(h *holding, n *promptNames, hit, more int) {
-	h.names = n
-	for i := range hit {
-		b := p.found[n.name(i)]
-		if b.holders == 0 {
-			b.leave()
-			p.unheld--
+	h.names, h.parts = n, h.parts[:0]
+	h.segment, h.before = 0, 0
+	for i := 0; h.before < hit; i++ {
+		name, size, _ := n.segment(i)
+		r, depth := p.found[name], min(size, hit-h.before)
+		p.hold(r, depth)
+		h.parts = append(h.parts, part{r, depth, i})
+		if depth < size {
+			break
 		}
-		b.holders++
-		h.entries = append(h.entries, b)
+		h.before += depth
+		h.segment = i + 1
 	}
-	h.blocks = hit
+	h.blocks, h.filled = hit, hit
 	p.grow(h, more)
 }
 
@@ -156,80 +107,103 @@ func (p *kvPool) takeBlank(k int) {
 		panic("backend: more blocks taken than there are")
 	}
 	for k > 0 {
-		b := p.oldest.next
-		if b.blanks > k {
-			b.blanks -= k
-			return
+		x := p.oldest.next
+		n := min(k, x.to-x.from)
+		k -= n
+		x.to -= n
+		if x.run != nil {
+			p.evict(x.run, x.to)
 		}
-		k -= max(b.blanks, 1)
-		if b.blanks == 0 {
-			delete(p.found, b.name)
+		if x.to == x.from {
+			p.forget(x)
 		}
-		b.leave()
-		p.recycle(b)
 	}
 }
 
 // adopt says that so many blocks in all are the holding's: those taken while it decoded among them.
 func (p *kvPool) adopt(h *holding, blocks int) { h.blocks = blocks }
 
-// fill says that the blocks of the first tokens are full, so that they can be found. One that another
-// holding has filled with the same stays a blank.
+// fill says that the blocks of the first tokens are full, so that they can be found. What another
+// sequence has filled with the same, it and all after it in its run stay blank.
 func (p *kvPool) fill(h *holding, computed int) {
-	if !p.caches || !h.names.known() {
+	if !p.caches {
 		return
 	}
-	for i := len(h.entries); i < computed/h.names.block; i++ {
-		name := h.names.name(i)
-		if p.found[name] != nil || name.kind == byOwner && !h.names.thrown {
-			h.entries = append(h.entries, nil)
-			continue
+	target := computed / h.names.block
+	for h.filled < target {
+		name, size, ok := h.names.segment(h.segment)
+		if !ok {
+			return
 		}
-		b := p.fresh()
-		b.name, b.holders = name, 1
-		p.found[name] = b
-		h.entries = append(h.entries, b)
+		at, upto := h.filled-h.before, min(target-h.before, size)
+		p.extend(h, name, at, upto)
+		h.filled = h.before + upto
+		if upto == size {
+			h.segment++
+			h.before += size
+		}
+	}
+}
+
+// extend names blocks [at, upto) of the holding's segment, unless somebody else has.
+func (p *kvPool) extend(h *holding, name runName, at, upto int) {
+	var mine *part
+	if last := len(h.parts) - 1; last >= 0 && h.parts[last].segment == h.segment {
+		mine = &h.parts[last]
+	}
+	switch r := p.found[name]; {
+	case r == nil && at == 0:
+		r = p.newRun(name)
+		r.present = upto
+		p.hold(r, upto)
+		h.parts = append(h.parts, part{r, upto, h.segment})
+	case mine != nil && mine.depth == at && r.present == at:
+		r.present, r.held = upto, upto
+		r.holders[slices.Index(r.holders, at)] = upto
+		mine.depth = upto
 	}
 }
 
 // release gives all blocks back, the last first, so that the beginning of a prompt can be found longest.
-// final says that nobody will ask for the sequence's own blocks again.
-func (p *kvPool) release(h *holding, final bool) {
-	for i := h.blocks - 1; i >= 0; i-- {
-		if i >= len(h.entries) {
-			p.putBlank(h.blocks - len(h.entries))
-			i = len(h.entries)
-			continue
-		}
-		b := h.entries[i]
-		if b == nil {
-			p.putBlank(1)
-			continue
-		}
-		if b.holders--; b.holders > 0 {
-			continue
-		}
-		if final && b.name.kind == byOwner {
-			delete(p.found, b.name)
-			p.recycle(b)
-			p.putBlank(1)
-			continue
-		}
-		p.append(b)
-		p.unheld++
+func (p *kvPool) release(h *holding) {
+	blanks := h.blocks
+	for _, one := range h.parts {
+		blanks -= one.depth
 	}
-	clear(h.entries)
-	h.entries, h.blocks = h.entries[:0], 0
+	p.putBlank(blanks)
+	for i := len(h.parts) - 1; i >= 0; i-- {
+		p.drop(h.parts[i].run, h.parts[i].depth)
+	}
+	clear(h.parts)
+	h.parts, h.blocks, h.filled = h.parts[:0], 0, 0
 }
 
 // putBlank gives blanks back.
 func (p *kvPool) putBlank(k int) {
 	p.unheld += k
-	if last := p.oldest.prev; last.blanks > 0 {
-		last.blanks += k
-		return
+	if last := p.oldest.prev; last != p.oldest && last.run == nil {
+		last.to += k
+	} else if k > 0 {
+		p.remember(nil, 0, k)
 	}
-	b := p.fresh()
-	b.blanks = k
-	p.append(b)
+}
+
+// remember puts blocks at the young end of the order of release.
+func (p *kvPool) remember(r *kvRun, from, to int) *extent {
+	x := p.spare
+	if x == nil {
+		x = new(extent)
+	} else {
+		p.spare = x.next
+	}
+	*x = extent{run: r, from: from, to: to, prev: p.oldest.prev, next: p.oldest}
+	x.prev.next, x.next.prev = x, x
+	return x
+}
+
+// forget takes an extent out of the order of release.
+func (p *kvPool) forget(x *extent) {
+	x.prev.next, x.next.prev = x.next, x.prev
+	x.run, x.prev, x.next = nil, nil, p.spare
+	p.spare = x
 }

@@ -20,7 +20,7 @@ func longPrompts(t testing.TB, reserve bool, seqs int) *LLM {
 
 // TestLongPromptsRunOutOfMemory: an engine that admits by slots alone takes on more long prompts than it
 // has memory for, throws sequences out as their outputs grow, and does their work again; all calls end
-// all the same, and later. With as few slots as the memory holds nothing is thrown out.
+// all the same. Blocks that can be found again spare most of that work (vLLM #25780). With as few slots as the memory holds nothing is thrown out.
 func TestLongPromptsRunOutOfMemory(t *testing.T) {
 	carry := func(m *LLM) (Counters, sim.Cost, time.Duration) {
 		s, replica := newScript(m)
@@ -36,9 +36,15 @@ func TestLongPromptsRunOutOfMemory(t *testing.T) {
 		}
 		return replica.Counters(), s.cost, s.world.Now()
 	}
-	unbounded, cost, _ := carry(longPrompts(t, false, 64))
+	cached, found, _ := carry(longPrompts(t, false, 64))
+	without := longPrompts(t, false, 64)
+	without.PrefixCaching = false
+	unbounded, cost, _ := carry(without)
 	if unbounded.Preemptions < 10 || cost.Recomputed < cost.Work/100 {
 		t.Errorf("got %d preemptions and %v of %v done again, want many", unbounded.Preemptions, cost.Recomputed, cost.Work)
+	}
+	if cached.Preemptions == 0 || found.Recomputed > cost.Recomputed/2 {
+		t.Errorf("where released blocks can be found again: got %v done again, without %v", found.Recomputed, cost.Recomputed)
 	}
 	bounded, cost, _ := carry(longPrompts(t, false, 3))
 	if bounded.Preemptions != 0 || cost.Recomputed != 0 {

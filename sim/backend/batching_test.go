@@ -212,7 +212,7 @@ func TestStaticBatch(t *testing.T) {
 // TestPaddedStepsAddUp: the closed form of many steps is the sum of the steps.
 func TestPaddedStepsAddUp(t *testing.T) {
 	m := fastLLM(t)
-	for _, steps := range []StepTime{m.physics(), Linear{Base: 8 * ms, PerPrefillToken: 20 * time.Microsecond, PerSequence: 500 * time.Microsecond}} {
+	for _, steps := range []StepTime{m.stepTime(), Linear{Base: 10 * ms, PerPrefillToken: ms, PerSequence: 2 * ms}} {
 		whole := padded{steps}.of(8, 500, 200)
 		one := padded{oneByOne(steps.StepTime)}.of(8, 500, 200)
 		near(t, "200 steps", whole.Seconds(), one.Seconds(), 1e-6)

@@ -212,9 +212,7 @@ func (e *engine) preempt(s *sequence, now time.Duration) {
 		s.emitted = 0
 	}
 	if s.gone && e.cancel == CancelQueued {
-		e.unpend(s)
-		e.book(s)
-		e.recycle(s)
+		e.end(s)
 		return
 	}
 	s.stage = queued

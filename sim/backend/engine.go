@@ -126,7 +126,7 @@ func (e *engine) handle(r sim.Request) sim.Reply {
 	}
 	s := e.fresh()
 	s.cost, s.token, s.priority, s.prompt, s.output = r.Cost, r.Token, r.Priority, prompt, output
-	s.names = promptNames{prefix: r.Prefix, key: r.Key, owner: uint64(e.totals.arrived), prompt: prompt, block: e.block}
+	s.names.read(&r, prompt, e.block)
 	s.arrival, s.visible = e.totals.arrived, e.env.Now()+e.ingress
 	e.arriving.join(s)
 	e.totals.pending += int64(prompt)
@@ -171,7 +171,7 @@ func (e *engine) fresh() *sequence {
 	}
 	s := e.unused[last]
 	e.unused = e.unused[:last]
-	*s = sequence{life: s.life, kv: holding{parts: s.kv.parts}}
+	*s = sequence{life: s.life}
 	return s
 }
 
@@ -335,9 +335,9 @@ func (e *engine) release(s *sequence, final bool) {
 	s.stage = ended
 	e.running.leave(s)
 	if !final {
-		e.pool.fill(&s.kv, s.computed) // its outputs can be found when it comes in again
+		e.pool.fill(&s.kv, s.computed) // what it has put out can be found when it comes in again
 	}
-	e.pool.release(&s.kv)
+	e.pool.release(&s.kv, final)
 }
 
 // finish ends a sequence whose last token has come at the boundary now, and sends its answer.

@@ -203,7 +203,6 @@ func (e *engine) preempt(s *sequence, now time.Duration) {
 	if s.stage == decoding {
 		s.last = now
 	}
-	s.names.thrown = true
 	e.release(s, false)
 	s.peak = max(s.peak, s.computed)
 	s.computed, s.chunk, s.took = 0, 0, 0

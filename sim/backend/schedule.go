@@ -240,9 +240,6 @@ func (e *engine) admit(budget *int, now time.Duration) {
 		if e.reserve {
 			until = tokens
 		}
-		if e.ablation.ForgetUnheld {
-			unheld = 0
-		}
 		if e.blocksFor(until)-hit+unheld+e.watermark > e.pool.free() {
 			e.blocked = true
 			return

@@ -1,209 +1,290 @@
 package backend
 
-import "slices"
-
-// A kvPool is the blocks of keys and values of one engine, as vLLM V1 keeps them: full blocks of prompts
-// have names, so that later calls that begin alike find them; released blocks can be found until they are
-// taken for something else, the longest released first, of a sequence its tail first.
+// A kvPool counts the blocks of keys and values of one engine and knows which of them may be found
+// again, as vLLM V1 does (v1/core/kv_cache_manager.py, block_pool.py):
 //
-// No block has an identity. Blocks that follow each other under one name are a run (kvrun.go). Whoever
-// holds one block of a run holds all before it, so what can be found of it is always its beginning, and
-// holding, releasing and evicting are a few numbers, however many blocks they are.
+//   - A full block of a prompt is named by all that stands before it and in it. Who is admitted shares
+//     the blocks from the start of its prompt that are there, up to the first that is not.
+//   - A released block keeps its name until it is needed: the one released longest ago goes first, and
+//     of one sequence the last block, so that beginnings survive longest. Blocks without a name wait
+//     their turn among them.
+//   - What a sequence has put out has a name for itself alone, so it is of use only after a preemption;
+//     so has the block in which prompt and output meet. It is named when the sequence is thrown out.
+//   - Of two sequences that compute the same block at once, the second has a block without a name.
+//
+// No block has an identity. Names come in runs (run), of which always a beginning is there, so a call
+// costs the same however many blocks it moves.
 type kvPool struct {
-	blocks int
-	unheld int
-	caches bool
-	found  map[runName]*kvRun
-	oldest *extent // the order of release, a ring through this
-	spare  *extent // a list through next
-	unused []*kvRun
+	blocks, held int
+	caching      bool
+	runs         map[runName]*run // those of which a block is there
+	released     extents          // what nobody holds, the longest released first
+	unused       []*run
 }
 
-// An extent is neighbours in the order of release: blocks [from, to) of a run, to be evicted from the
-// end; or without a run so many blanks.
-type extent struct {
-	run        *kvRun
-	from, to   int
-	prev, next *extent
-}
-
-// A holding is the blocks of one sequence: those with a name, in parts of runs, and blanks.
-type holding struct {
-	names   *promptNames
-	parts   []part
-	blocks  int
-	filled  int // blocks that are full, and named if they can be
-	segment int // of names, in which the next of them is
-	before  int // blocks before that segment
-}
-
-// A part is the first blocks of a run.
-type part struct {
-	run     *kvRun
-	depth   int
-	segment int
-}
-
+// newKVPool returns a pool of that many blocks, all free. Without caching nothing is ever found.
 func newKVPool(blocks int, caching bool) *kvPool {
-	p := &kvPool{blocks: blocks, caches: caching, found: map[runName]*kvRun{}, oldest: new(extent)}
-	p.oldest.prev, p.oldest.next = p.oldest, p.oldest
-	p.putBlank(blocks)
+	p := &kvPool{blocks: blocks, caching: caching}
+	if caching {
+		p.runs = make(map[runName]*run)
+		p.released.pushBlank(blocks)
+	}
 	return p
 }
 
-// free returns the blocks that nobody holds, those that can be found included.
-func (p *kvPool) free() int { return p.unheld }
+// A holding is the blocks of one sequence. The zero holding has none; release makes it zero again.
+type holding struct {
+	blocks   int // held in all
+	computed int // tokens of which fill was told
+	names    *promptNames
+	next     int // segment up to which fill has named, and the block at which it starts
+	start    int
+}
 
-// hit returns how many blocks from the first on, at most `most`, can be found, and how many of them
-// nobody holds.
+// free returns the blocks nobody holds, those that may still be found included.
+func (p *kvPool) free() int { return p.blocks - p.held }
+
+// hit returns how many blocks of a sequence that is not running are there, from its start and at most
+// `most`, and how many of these nobody holds: they count as free until it takes them.
 func (p *kvPool) hit(n *promptNames, most int) (blocks, unheld int) {
-	for i := 0; blocks < most; i++ {
-		name, size, ok := n.segment(i)
-		if !ok {
-			break
-		}
-		r := p.found[name]
+	if !p.caching {
+		return 0, 0
+	}
+	for i := range n.segments {
+		s := &n.segments[i]
+		r := p.runs[s.name]
 		if r == nil {
-			break
+			return blocks, unheld
 		}
-		got := min(r.present, size, most-blocks)
-		blocks += got
-		unheld += max(got-r.held, 0)
-		if got < size {
-			break
+		there := min(r.present, s.blocks, most-blocks)
+		blocks += there
+		unheld += max(there-r.held(), 0)
+		if there < s.blocks {
+			return blocks, unheld
 		}
+	}
+	if n.own != nil {
+		there := min(n.own.present, most-blocks)
+		blocks += there
+		unheld += there
 	}
 	return blocks, unheld
 }
 
-// admit gives a holding the first blocks that were found, and more.
+// admit gives h, which must have none, `hit` blocks that are there and `more` new ones. n must stay
+// where it is until the release.
 func (p *kvPool) admit(h *holding, n *promptNames, hit, more int) {
-	h.names, h.parts = n, h.parts[:0]
-	h.segment, h.before = 0, 0
-	for i := 0; h.before < hit; i++ {
-		name, size, _ := n.segment(i)
-		r, depth := p.found[name], min(size, hit-h.before)
-		p.hold(r, depth)
-		h.parts = append(h.parts, part{r, depth, i})
-		if depth < size {
-			break
-		}
-		h.before += depth
-		h.segment = i + 1
+	*h = holding{names: n, blocks: hit}
+	if p.caching {
+		p.share(n, hit)
 	}
-	h.blocks, h.filled = hit, hit
 	p.grow(h, more)
 }
 
-// grow gives a holding more blocks. It panics if there are none.
+// share makes a sequence one of those that hold its first blocks.
+func (p *kvPool) share(n *promptNames, hit int) {
+	for i := range n.segments {
+		if hit == 0 {
+			break
+		}
+		s := &n.segments[i]
+		s.run, s.held = p.runs[s.name], min(hit, s.blocks)
+		p.hold(s.run, s.held)
+		hit -= s.held
+	}
+	n.ownHeld = hit
+	if hit > 0 {
+		p.hold(n.own, hit)
+	} else {
+		n.own = nil // what is left of it cannot be reached again before it is computed anew
+	}
+}
+
+// hold adds a holder of the first n blocks of r, all of which are there.
+func (p *kvPool) hold(r *run, n int) {
+	if before := r.held(); n > before {
+		p.released.take(r, n)
+		p.held += n - before
+	}
+	r.holders.add(n)
+}
+
+// grow takes new blocks for h. It panics if there are not as many.
 func (p *kvPool) grow(h *holding, more int) {
 	p.takeBlank(more)
 	h.blocks += more
 }
 
-// takeBlank takes blocks for decoders, who adopt them when they stop decoding.
+// takeBlank takes new blocks that belong to no holding yet: many sequences' growth at once. Each is
+// told by adopt what it got before it is released.
 func (p *kvPool) takeBlank(k int) {
-	if p.unheld -= k; p.unheld < 0 {
-		panic("backend: more blocks taken than there are")
+	if k > p.free() {
+		panic("backend: more blocks taken than are free")
 	}
-	for k > 0 {
-		x := p.oldest.next
-		n := min(k, x.to-x.from)
-		k -= n
-		x.to -= n
-		if x.run != nil {
-			p.evict(x.run, x.to)
-		}
-		if x.to == x.from {
-			p.forget(x)
-		}
-	}
-}
-
-// adopt says that so many blocks in all are the holding's: those taken while it decoded among them.
-func (p *kvPool) adopt(h *holding, blocks int) { h.blocks = blocks }
-
-// fill says that the blocks of the first tokens are full, so that they can be found. What another
-// sequence has filled with the same, it and all after it in its run stay blank.
-func (p *kvPool) fill(h *holding, computed int) {
-	if !p.caches {
+	p.held += k
+	if !p.caching {
 		return
 	}
-	target := computed / h.names.block
-	for h.filled < target {
-		name, size, ok := h.names.segment(h.segment)
-		if !ok {
+	for k > 0 {
+		e := p.released.first
+		n := min(k, e.size())
+		k -= n
+		e.to -= n
+		r := e.run
+		if r != nil {
+			r.present = e.to
+		}
+		if e.size() == 0 {
+			p.released.remove(e)
+		}
+		if r != nil && r.present == 0 {
+			p.forget(r)
+		}
+	}
+}
+
+// adopt says that h has so many blocks in all, the others of which were taken by takeBlank.
+func (p *kvPool) adopt(h *holding, blocks int) { h.blocks = blocks }
+
+// fill says that the first `computed` tokens are computed, or scheduled to be, so that blocks full of
+// prompt can be found from now on. A release that is not final wants to have been told of all tokens.
+func (p *kvPool) fill(h *holding, computed int) {
+	h.computed = computed
+	n := h.names
+	if !p.caching || n == nil {
+		return
+	}
+	for h.next < len(n.segments) {
+		s := &n.segments[h.next]
+		full := min(computed/n.block-h.start, s.blocks)
+		if full > s.held && !s.double {
+			p.name(s, full)
+		}
+		if full < s.blocks {
 			return
 		}
-		at, upto := h.filled-h.before, min(target-h.before, size)
-		p.extend(h, name, at, upto)
-		h.filled = h.before + upto
-		if upto == size {
-			h.segment++
-			h.before += size
+		h.start += s.blocks
+		h.next++
+	}
+}
+
+// name gives names to the blocks of s up to `full`, unless others have them.
+func (p *kvPool) name(s *segment, full int) {
+	if s.run == nil {
+		if s.run = p.runs[s.name]; s.run == nil {
+			s.run = p.fresh(s.name)
+			p.runs[s.name] = s.run
 		}
 	}
+	if s.run.present > s.held {
+		s.double = true
+		if s.held == 0 {
+			s.run = nil
+		}
+		return
+	}
+	if s.held > 0 {
+		s.run.holders.remove(s.held)
+	}
+	s.run.present, s.held = full, full
+	s.run.holders.add(full)
 }
 
-// extend names blocks [at, upto) of the holding's segment, unless somebody else has.
-func (p *kvPool) extend(h *holding, name runName, at, upto int) {
-	var mine *part
-	if last := len(h.parts) - 1; last >= 0 && h.parts[last].segment == h.segment {
-		mine = &h.parts[last]
+// release frees all blocks of h, the last one first. final says that the sequence will not come back,
+// so that what it has put out loses its name.
+func (p *kvPool) release(h *holding, final bool) {
+	n := h.names
+	if !p.caching || n == nil {
+		p.drop(h.blocks)
+		*h = holding{}
+		return
 	}
-	switch r := p.found[name]; {
-	case r == nil && at == 0:
-		r = p.newRun(name)
-		r.present = upto
-		p.hold(r, upto)
-		h.parts = append(h.parts, part{r, upto, h.segment})
-	case mine != nil && mine.depth == at && r.present == at:
-		r.present, r.held = upto, upto
-		r.holders[slices.Index(r.holders, at)] = upto
-		mine.depth = upto
+	last := h.blocks
+	if own := max(last-n.blocks, 0); own > 0 {
+		p.releaseOwn(n, own, h.computed/n.block-n.blocks, final)
+		last = n.blocks
 	}
+	start := n.blocks
+	for i := len(n.segments) - 1; i >= 0; i-- {
+		s := &n.segments[i]
+		start -= s.blocks
+		if last <= start {
+			continue
+		}
+		p.drop(last - start - s.held)
+		last = start
+		if s.held > 0 {
+			p.leave(s.run, s.held)
+		}
+		s.run, s.held, s.double = nil, 0, false
+	}
+	*h = holding{}
 }
 
-// release gives all blocks back, the last first, so that the beginning of a prompt can be found longest.
-func (p *kvPool) release(h *holding) {
-	blanks := h.blocks
-	for _, one := range h.parts {
-		blanks -= one.depth
+// releaseOwn frees the `all` blocks behind those of the prompt, the first `full` of which are full.
+func (p *kvPool) releaseOwn(n *promptNames, all, full int, final bool) {
+	if n.ownHeld > 0 {
+		n.own.holders.remove(n.ownHeld)
 	}
-	p.putBlank(blanks)
-	for i := len(h.parts) - 1; i >= 0; i-- {
-		p.drop(h.parts[i].run, h.parts[i].depth)
+	held := n.ownHeld
+	n.ownHeld = 0
+	if final {
+		n.own = nil
+		p.drop(all)
+		return
 	}
-	clear(h.parts)
-	h.parts, h.blocks, h.filled = h.parts[:0], 0, 0
-}
-
-// putBlank gives blanks back.
-func (p *kvPool) putBlank(k int) {
-	p.unheld += k
-	if last := p.oldest.prev; last != p.oldest && last.run == nil {
-		last.to += k
-	} else if k > 0 {
-		p.remember(nil, 0, k)
+	full = max(min(full, all), held)
+	if n.own == nil && full > 0 {
+		n.own = new(run)
 	}
-}
-
-// remember puts blocks at the young end of the order of release.
-func (p *kvPool) remember(r *kvRun, from, to int) *extent {
-	x := p.spare
-	if x == nil {
-		x = new(extent)
+	if n.own == nil || n.own.present > held {
+		full = held
 	} else {
-		p.spare = x.next
+		n.own.present = full
 	}
-	*x = extent{run: r, from: from, to: to, prev: p.oldest.prev, next: p.oldest}
-	x.prev.next, x.next.prev = x, x
-	return x
+	p.drop(all - full)
+	if full > 0 {
+		p.held -= full
+		p.released.push(n.own, 0, full)
+	}
 }
 
-// forget takes an extent out of the order of release.
-func (p *kvPool) forget(x *extent) {
-	x.prev.next, x.next.prev = x.next, x.prev
-	x.run, x.prev, x.next = nil, nil, p.spare
-	p.spare = x
+// leave takes a holder of the first n blocks of r away, and frees what nobody else holds.
+func (p *kvPool) leave(r *run, n int) {
+	before := r.held()
+	r.holders.remove(n)
+	if after := r.held(); after < before {
+		p.held -= before - after
+		p.released.push(r, after, before)
+	}
+}
+
+// drop frees k blocks without a name.
+func (p *kvPool) drop(k int) {
+	p.held -= k
+	if p.caching && k > 0 {
+		p.released.pushBlank(k)
+	}
+}
+
+// fresh returns a run of that name to use.
+func (p *kvPool) fresh(name runName) *run {
+	last := len(p.unused) - 1
+	if last < 0 {
+		return &run{name: name}
+	}
+	r := p.unused[last]
+	p.unused = p.unused[:last]
+	r.name = name
+	return r
+}
+
+// forget takes back a run of which no block is left.
+func (p *kvPool) forget(r *run) {
+	if r.name == (runName{}) {
+		return // a sequence may still ask for what it has put out
+	}
+	delete(p.runs, r.name)
+	r.name = runName{}
+	p.unused = append(p.unused, r)
 }

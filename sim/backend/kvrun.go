@@ -1,118 +1,153 @@
 package backend
 
-import (
-	"math"
-	"slices"
+// A run is blocks that follow each other in every prompt they are part of. Whoever holds one of them
+// holds all before it, and they are released from the end; so those that are there are always the first
+// `present`, and those that are held the first held() of them.
+type run struct {
+	name    runName // zero for what a sequence has put out
+	present int
+	holders lengths
 
-	"github.com/headroom-dev/headroom/sim"
-)
-
-// A runName stands for the content of blocks that follow each other, and of all before them.
-type runName struct {
-	kind  nameKind
-	id    uint64
-	index int // of a block with a name of its own
+	lowest, highest *extent // of the blocks that nobody holds, [held(), present)
 }
 
-type nameKind uint8
+// held returns how many blocks of the run somebody holds.
+func (r *run) held() int { return r.holders.most() }
 
-const (
-	byKey    nameKind = iota // the full blocks of a prompt that its key names
-	byPrefix                 // one block of a prompt whose blocks have names
-	byOwner                  // of one sequence alone, its outputs among them: never the name of a prompt of another
-)
+// lengths are how many holders hold the first so many blocks of a run. There are few lengths: holders
+// whose prompts are done hold the same.
+type lengths []struct{ length, holders int }
 
-// promptNames are the names of a sequence's blocks.
-type promptNames struct {
-	prefix []uint64
-	key    uint64
-	owner  uint64
-	prompt int // tokens
-	block  int
-	thrown bool // it was thrown out, and finds blocks of its own when it comes in again
-}
-
-// segment returns the name of the i-th run of the sequence and how many blocks the run has; false if
-// there is none that could ever be found.
-func (n *promptNames) segment(i int) (name runName, blocks int, ok bool) {
-	end := (i + 1) * n.block
-	switch full := n.prompt / n.block; {
-	case n.prefix != nil:
-		// The name of a block is that of the sixteen tokens in which it ends.
-		if last := (end - 1) / sim.PrefixBlock; end <= n.prompt && last < len(n.prefix) {
-			return runName{byPrefix, n.prefix[last], i}, 1, true
-		}
-	case n.key != 0 && full > 0 && i == 0:
-		return runName{byKey, n.key, 0}, full, true
+func (l lengths) most() int {
+	most := 0
+	for _, one := range l {
+		most = max(most, one.length)
 	}
-	return runName{byOwner, n.owner, 0}, math.MaxInt, n.thrown
+	return most
 }
 
-// A kvRun is blocks that follow each other. The first `present` can be found; of these the first `held`
-// are held, as far as the holder of most of them goes. The others lie in the order of release.
-type kvRun struct {
-	name     runName
-	present  int
-	held     int
-	holders  []int     // how many blocks each holds
-	released []*extent // what is not held, the last blocks first, as they were released
-}
-
-func (p *kvPool) newRun(name runName) *kvRun {
-	r := &kvRun{}
-	if last := len(p.unused) - 1; last >= 0 {
-		r, p.unused = p.unused[last], p.unused[:last]
-	}
-	*r = kvRun{name: name, holders: r.holders[:0], released: r.released[:0]}
-	p.found[name] = r
-	return r
-}
-
-// hold takes the first blocks of a run for one more holder.
-func (p *kvPool) hold(r *kvRun, depth int) {
-	r.holders = append(r.holders, depth)
-	if depth <= r.held {
-		return
-	}
-	for i := len(r.released) - 1; i >= 0 && r.released[i].from < depth; i-- {
-		x := r.released[i]
-		p.unheld -= min(x.to, depth) - x.from
-		if x.from = min(x.to, depth); x.from == x.to {
-			p.forget(x)
-			r.released = r.released[:i]
+func (l *lengths) add(n int) {
+	for i := range *l {
+		if (*l)[i].length == n {
+			(*l)[i].holders++
+			return
 		}
 	}
-	r.held = depth
+	*l = append(*l, struct{ length, holders int }{n, 1})
 }
 
-// drop is one holder less.
-func (p *kvPool) drop(r *kvRun, depth int) {
-	i, last := slices.Index(r.holders, depth), len(r.holders)-1
-	r.holders[i] = r.holders[last]
-	r.holders = r.holders[:last]
-	if depth < r.held {
+// remove takes away one holder of n blocks, which must be there.
+func (l *lengths) remove(n int) {
+	for i := range *l {
+		one := &(*l)[i]
+		if one.length != n {
+			continue
+		}
+		if one.holders--; one.holders == 0 {
+			last := len(*l) - 1
+			*one = (*l)[last]
+			*l = (*l)[:last]
+		}
 		return
 	}
-	held := 0
-	for _, other := range r.holders {
-		held = max(held, other)
+	panic("backend: a holder left a run that it does not hold")
+}
+
+// An extent is the blocks [from, to) of a run that were released together, or blocks without a name if
+// it has no run. They are taken from the end.
+type extent struct {
+	run        *run
+	from, to   int
+	prev, next *extent // released before it, and after
+	higher     *extent // the one of the same run that was released before it
+	lower      *extent // and after
+}
+
+func (e *extent) size() int { return e.to - e.from }
+
+// extents are released blocks, the longest released first. The extents of a run stand in it from the
+// highest to the lowest.
+type extents struct {
+	first, last *extent
+	unused      *extent // linked by next
+}
+
+// pushBlank puts k blocks without a name at the end.
+func (l *extents) pushBlank(k int) {
+	if l.last != nil && l.last.run == nil {
+		l.last.to += k
+		return
 	}
-	if held < r.held {
-		p.unheld += r.held - held
-		r.released = append(r.released, p.remember(r, held, r.held))
-		r.held = held
+	l.append(nil, 0, k)
+}
+
+// push puts the blocks [from, to) of r at the end. They must lie right below its others.
+func (l *extents) push(r *run, from, to int) {
+	if l.last != nil && l.last.run == r {
+		l.last.from = from
+		return
+	}
+	e := l.append(r, from, to)
+	e.higher, r.lowest = r.lowest, e
+	if e.higher == nil {
+		r.highest = e
+	} else {
+		e.higher.lower = e
 	}
 }
 
-// evict leaves only the first blocks of a run to be found. The last of its blocks were released first,
-// so it is their turn.
-func (p *kvPool) evict(r *kvRun, present int) {
-	r.present = present
-	if first := r.released[0]; first.from == first.to {
-		r.released = slices.Delete(r.released, 0, 1)
+func (l *extents) append(r *run, from, to int) *extent {
+	e := l.unused
+	if e == nil {
+		e = new(extent)
+	} else {
+		l.unused = e.next
 	}
-	if present == 0 {
-		delete(p.found, r.name)
-		p.unused = append(p.unused, r)
+	*e = extent{run: r, from: from, to: to, prev: l.last}
+	if l.last == nil {
+		l.first = e
+	} else {
+		l.last.next = e
 	}
+	l.last = e
+	return e
+}
+
+// take takes out the released blocks of r below n.
+func (l *extents) take(r *run, n int) {
+	for e := r.lowest; e != nil && e.from < n; e = r.lowest {
+		if e.to > n {
+			e.from = n
+			return
+		}
+		l.remove(e)
+	}
+}
+
+// remove takes out an extent.
+func (l *extents) remove(e *extent) {
+	if e.prev == nil {
+		l.first = e.next
+	} else {
+		e.prev.next = e.next
+	}
+	if e.next == nil {
+		l.last = e.prev
+	} else {
+		e.next.prev = e.prev
+	}
+	if r := e.run; r != nil {
+		if e.higher == nil {
+			r.highest = e.lower
+		} else {
+			e.higher.lower = e.lower
+		}
+		if e.lower == nil {
+			r.lowest = e.higher
+		} else {
+			e.lower.higher = e.higher
+		}
+	}
+	*e = extent{next: l.unused}
+	l.unused = e
 }

@@ -57,6 +57,40 @@ func TestLongPromptsRunOutOfMemory(t *testing.T) {
 	}
 }
 
+// TestPrefixHits: a prompt that came before is found, but for at least its last token: of 100 tokens six
+// blocks, of 96 five.
+func TestPrefixHits(t *testing.T) {
+	for _, row := range []struct{ prompt, cached int }{{100, 96}, {96, 80}, {16, 0}} {
+		size := roomy
+		size.caching = true
+		s, replica := newScript(&engineModel{size: size, time: round})
+		s.call(0, 0, sim.Request{Prompt: row.prompt, Output: 1, Key: 7})
+		s.call(time.Second, 0, sim.Request{Prompt: row.prompt, Output: 1, Key: 7})
+		s.call(2*time.Second, 0, sim.Request{Prompt: row.prompt, Output: 1, Key: 8})
+		s.run(t)
+		same(t, "cached", []int{s.log[0].Reply.Cached, s.log[1].Reply.Cached, s.log[2].Reply.Cached}, []int{0, row.cached, 0})
+		same(t, "first token", s.log[1].Reply.First, time.Second+10*ms+time.Duration(row.prompt-row.cached)*10*us)
+		n := replica.Counters()
+		same(t, "looked up and found", []int64{n.CacheQueries, n.CacheHits}, []int64{int64(3 * row.prompt), int64(row.cached)})
+	}
+}
+
+// TestFoundBlocksAreNotFree: of ten blocks a running call holds four, and six hold a prompt that was
+// here before. A call of that prompt and 16 tokens more needs one new block beside them: there is none,
+// though six are free, and it waits until the running call ends (rule 6).
+func TestFoundBlocksAreNotFree(t *testing.T) {
+	size := roomy
+	size.caching, size.blocks = true, 10
+	s, _ := newScript(&engineModel{size: size, time: round})
+	names := []uint64{1, 2, 3, 4, 5, 6, 7}
+	s.call(0, 0, sim.Request{Prompt: 96, Output: 1, Prefix: names[:6]})
+	s.call(1*ms, 0, sim.Request{Prompt: 50, Output: 10})
+	s.call(30*ms, 0, sim.Request{Prompt: 112, Output: 1, Prefix: names})
+	s.run(t)
+	same(t, "began", s.log[2].Reply.Began, s.log[1].Done)
+	same(t, "cached", s.log[2].Reply.Cached, 96)
+}
+
 // TestMoreMemoryChangesNothing: where memory never binds, more of it does not change a bit; where it
 // does, a backlog is not carried later for it, but for the odd anomaly.
 func TestMoreMemoryChangesNothing(t *testing.T) {

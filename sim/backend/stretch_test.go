@@ -30,6 +30,7 @@ type randomCase struct {
 	watched int  // every so manieth call asks for its tokens; 0: none
 	clients int  // callers that each wait for an answer before they call again; 0: calls come by themselves
 	pace    []paceChange
+	look    func() // at moments that are no boundaries; nil: nobody
 }
 
 // A paceChange is a factor of step times from a moment on.
@@ -177,6 +178,9 @@ func (c randomCase) run(t tester, model Model) result {
 	}
 	for i := range 20 {
 		w.At(time.Duration(i*i)*37_123_457+500_011, func() {
+			if c.look != nil {
+				c.look()
+			}
 			n := replica.Counters()
 			out.Levels = append(out.Levels, float64(replica.Prompts()), float64(n.Generated), float64(n.Steps), float64(n.CacheHits), replica.Busy().Seconds())
 			for _, g := range replica.Gauges {

@@ -4,33 +4,42 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/headroom-dev/headroom/sim"
 )
 
-// LLM is a language model served with continuous batching, as vLLM does it, in its first form: steps
-// of linear time, running sequences first, prompts in chunks under a token budget, admission in order
-// of arrival bounded by slots and by the memory of keys and values. Memory for prompt and output is
-// reserved when a sequence is admitted, so there is no preemption; there is no prefix cache.
+// LLM is a language model served with continuous batching, as vLLM's V1 engine does it: running
+// sequences first, prompts in chunks under a token budget, admission in order of arrival bounded by
+// slots and by the memory of keys and values, and preemption where decoding outgrows that memory.
 //
 // Zero values of max_seqs and max_batched_tokens, and a step time given as a word, stay as they are:
 // what they stand for follows the card, whichever that is in the end (derived.go). The engine defaults
 // are vLLM 0.15's (arg_utils, API server).
 type LLM struct {
-	Model                Architecture `yaml:"model"`                  // llama-3.1-8b
-	GPU                  Card         `yaml:"gpu"`                    // h100
-	Precision            Precision    `yaml:"precision"`              // of the weights; bf16
-	KV                   Precision    `yaml:"kv"`                     // of keys and values: bf16 or fp8; bf16
-	TP                   int          `yaml:"tp"`                     // cards a replica is spread over, 1 to 16; 1
-	MaxSeqs              int          `yaml:"max_seqs"`               // running sequences; 0: 1024 on cards from 70 GiB but a100, else 256
-	MaxBatchedTokens     int          `yaml:"max_batched_tokens"`     // of a step, at least max_seqs; 0: 8192 on those cards, else 2048
-	MaxModelLen          int          `yaml:"max_model_len"`          // tokens of prompt and output together; 0: as many as the memory holds
-	Block                int          `yaml:"block"`                  // tokens of a block of keys and values; 16
-	GPUMemoryUtilization sim.Share    `yaml:"gpu_memory_utilization"` // share of the cards' memory that the engine may take; 90%
-	Engine               Engine       `yaml:"engine"`                 // whose costs and scheduling; vllm, newest class
-	Limit                *int         `yaml:"limit,omitempty"`        // calls that may wait; absent: no limit, as vLLM
-	StepTime             StepTimes    `yaml:"step_time"`              // physics, linear or roofline; physics
-	Cancel               Cancel       `yaml:"cancel"`                 // free, queued or zombie; free
+	Model                Architecture  `yaml:"model"`                  // llama-3.1-8b
+	GPU                  Card          `yaml:"gpu"`                    // h100
+	Precision            Precision     `yaml:"precision"`              // of the weights; bf16
+	KV                   Precision     `yaml:"kv"`                     // of keys and values: bf16 or fp8; bf16
+	TP                   int           `yaml:"tp"`                     // cards a replica is spread over, 1 to 16; 1
+	MaxSeqs              int           `yaml:"max_seqs"`               // running sequences; 0: 1024 on cards from 70 GiB but a100, else 256
+	MaxBatchedTokens     int           `yaml:"max_batched_tokens"`     // of a step, at least max_seqs; 0: 8192 on those cards, else 2048
+	MaxModelLen          int           `yaml:"max_model_len"`          // tokens of prompt and output together; 0: as many as the memory holds
+	Block                int           `yaml:"block"`                  // tokens of a block of keys and values; 16
+	GPUMemoryUtilization sim.Share     `yaml:"gpu_memory_utilization"` // share of the cards' memory that the engine may take; 90%
+	Engine               Engine        `yaml:"engine"`                 // whose costs and scheduling; vllm, newest class
+	LongPrefillThreshold int           `yaml:"long_prefill_threshold"` // tokens of one prompt in one step; 0: as many as the step has room for
+	ChunkedPrefill       bool          `yaml:"chunked_prefill"`        // a prompt may be spread over steps; true
+	PrefixCaching        bool          `yaml:"prefix_caching"`         // keys and values are kept for calls that begin alike; true
+	Watermark            sim.Share     `yaml:"watermark"`              // share of the blocks that admission leaves free; 0%
+	Reserve              bool          `yaml:"reserve"`                // a prompt is admitted only if all of it fits, not only its first chunk; true
+	Policy               Policy        `yaml:"policy"`                 // fcfs or priority; fcfs
+	Ingress              time.Duration `yaml:"ingress"`                // from a call's arrival until it can be scheduled; 9ms
+	Response             time.Duration `yaml:"response"`               // from the end of a step until its tokens are seen; 46us
+	Limit                *int          `yaml:"limit,omitempty"`        // calls that may wait; absent: no limit, as vLLM
+	StepTime             StepTimes     `yaml:"step_time"`              // physics, linear or roofline; physics
+	Cancel               Cancel        `yaml:"cancel"`                 // free, queued or zombie; free
+	Ablation             Ablation      `yaml:"-"`                      // rules switched off for tests; zero: none
 }
 
 var _ Model = (*LLM)(nil)
@@ -39,7 +48,9 @@ var _ Model = (*LLM)(nil)
 func NewLLM() *LLM {
 	return &LLM{
 		Model: Architecture{shapeNamed("llama-3.1-8b")}, GPU: Card{gpuNamed("h100")},
-		Precision: BF16, KV: BF16, TP: 1, Block: 16, GPUMemoryUtilization: 0.9, Engine: Engine{Name: "vllm"}, StepTime: StepTimes{Word: "physics"}, Cancel: CancelFree,
+		Precision: BF16, KV: BF16, TP: 1, Block: 16, GPUMemoryUtilization: 0.9,
+		Engine: Engine{Name: "vllm"}, ChunkedPrefill: true, PrefixCaching: true, Reserve: true, Policy: FCFS,
+		Ingress: defaultIngress, Response: defaultResponse, StepTime: StepTimes{Word: "physics"}, Cancel: CancelFree,
 	}
 }
 
@@ -93,6 +104,7 @@ func (m *LLM) check(f *sim.Faults) {
 	}
 	checkLimit(f, m.Limit)
 	m.Engine.check(f)
+	m.checkScheduling(f)
 	m.Cancel.check(f)
 }
 
@@ -112,6 +124,7 @@ func (m *LLM) size() engineSize {
 	if m.Limit != nil {
 		size.limit = *m.Limit
 	}
+	m.rules(&size)
 	return size
 }
 
@@ -119,18 +132,6 @@ func (m *LLM) size() engineSize {
 func (m *LLM) Start(env sim.Env) Replica {
 	e := newEngine(env, m.size(), m.stepTime())
 	return e.replica()
-}
-
-func (e *engine) replica() Replica {
-	waiting := func() int { return e.waiting.length }
-	return Replica{
-		Handle: e.handle, Waiting: waiting, Running: e.running, Free: e.free,
-		Gauges: []sim.Gauge{
-			{Name: "waiting", Read: func() float64 { return float64(waiting()) }},
-			{Name: "running", Read: func() float64 { return float64(e.running()) }},
-			{Name: "kv", Read: func() float64 { return float64(e.held) / float64(e.blocks) }},
-		},
-	}
 }
 
 // Capacity estimates the calls per second that one replica can carry where every call has this many

@@ -129,5 +129,5 @@ func TestLLMWithExperts(t *testing.T) {
 	s, _ := newScript(m)
 	s.call(0, 0, sim.Request{Prompt: 100, Output: 2})
 	s.run(t)
-	same(t, "done", s.log[0].Done, 22*ms)
+	same(t, "done", s.log[0].Done, defaultIngress+22*ms+defaultResponse)
 }

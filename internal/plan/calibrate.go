@@ -18,6 +18,8 @@ type Options struct {
 	Seeds   int                   // runs of each point, whose figures are averaged; at least 1
 	Workers int                   // simulations side by side; 0: one for each core
 	Watch   func(done, total int) // called as runs end, from one goroutine at a time; nil: nobody looks
+	Cards   []backend.GPU         // beside those of the table, before them
+	Shapes  []backend.Shape       // models, likewise
 	Change  func(*backend.LLM)    // changes each engine before it is checked: fitted coefficients; nil: nothing
 }
 
@@ -68,7 +70,7 @@ func newJobs(points []Point, rows []Row, o Options) ([]*job, error) {
 	for i := range points {
 		p := &points[i]
 		rows[i] = Row{Point: p, Simulated: noFigures(), Error: noFigures()}
-		s, err := prepare(p, o.Change)
+		s, err := prepare(p, &o)
 		var skip skipped
 		if errors.As(err, &skip) {
 			rows[i].Skipped = string(skip)

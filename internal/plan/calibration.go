@@ -16,6 +16,7 @@ type Calibration struct {
 	Groups []Group
 	Total  Group
 	Seeds  int
+	Fit    *Fit // of the coefficients they were simulated with; nil: the table's
 }
 
 // A Group is the errors of the rows of one model, system and precision, as the table writes them; a
@@ -182,12 +183,12 @@ func (c *Calibration) WriteJSON(w io.Writer) error {
 	}
 	out := json.NewEncoder(w)
 	out.SetIndent("", " ")
-	total := c.Total
 	return out.Encode(struct {
 		Schema string    `json:"schema"`
 		Seeds  int       `json:"seeds"`
 		Rows   []jsonRow `json:"rows"`
 		Groups []Group   `json:"groups"`
 		Total  Group     `json:"total"`
-	}{Schema: Schema, Seeds: c.Seeds, Rows: rows, Groups: groups, Total: total})
+		Fit    *Fit      `json:"fit,omitempty"`
+	}{Schema: Schema, Seeds: c.Seeds, Rows: rows, Groups: groups, Total: c.Total, Fit: c.Fit})
 }

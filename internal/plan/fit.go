@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -39,8 +40,8 @@ const (
 // stand under a root, by a grid, the others for each pair by non-negative least squares on the relative
 // error. Intervals are bootstrapped over the rows. What the points cannot tell keeps the table's value.
 // A shortage of points is an error that says what is missing.
-func NewFit(ctx context.Context, points []Point) (*Fit, error) {
-	all, left, err := observeAll(points)
+func NewFit(ctx context.Context, points []Point, o Options) (*Fit, error) {
+	all, left, err := observeAll(points, &o)
 	if err != nil {
 		return nil, err
 	}
@@ -203,11 +204,10 @@ func (f *Fit) WriteService(w io.Writer) error {
 	return err
 }
 
-// WriteText says what was fitted and how well.
-func (f *Fit) WriteText(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "fit of the physics step time to %d points\n", f.Points)
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+// write says what was fitted and how well.
+func (f *Fit) write(b *strings.Builder) {
+	fmt.Fprintf(b, "fit of the physics step time to %d points\n", f.Points)
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for i, name := range coefNames {
 		value := func(v float64) string {
 			if i >= coefCAR {
@@ -222,12 +222,41 @@ func (f *Fit) WriteText(w io.Writer) error {
 		}
 	}
 	_ = table.Flush() // a strings.Builder takes everything
-	fmt.Fprintf(&b, "mean error of the formula: %.1f %% before, %.1f %% fitted, %.1f %% cross-validated in %d parts\n",
+	fmt.Fprintf(b, "mean error of the formula: %.1f %% before, %.1f %% fitted, %.1f %% cross-validated in %d parts\n",
 		100*f.Before, 100*f.Fitted, 100*f.CrossValidated, folds)
 	for _, left := range f.Left {
-		fmt.Fprintf(&b, "  left out: %s\n", left)
+		fmt.Fprintf(b, "  left out: %s\n", left)
 	}
 	b.WriteString("\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+}
+
+// MarshalJSON writes the coefficients by name; car, cl and cr in microseconds.
+func (f *Fit) MarshalJSON() ([]byte, error) {
+	type coefficient struct {
+		Value float64  `json:"value"`
+		Low   *float64 `json:"low"` // 95 % interval; null where it was held
+		High  *float64 `json:"high"`
+		Held  string   `json:"held,omitempty"`
+	}
+	all := map[string]coefficient{}
+	for i, name := range coefNames {
+		unit := 1.0
+		if i >= coefCAR {
+			name, unit = name+"_us", 1e6
+		}
+		one := coefficient{Value: f.Value[i] * unit, Held: f.Held[i]}
+		if f.Held[i] == "" {
+			low, high := f.Low[i]*unit, f.High[i]*unit
+			one.Low, one.High = &low, &high
+		}
+		all[name] = one
+	}
+	return json.Marshal(struct {
+		Points       int                    `json:"points"`
+		Coefficients map[string]coefficient `json:"coefficients"`
+		Before       float64                `json:"before_mape"`
+		Fitted       float64                `json:"fitted_mape"`
+		Crossed      float64                `json:"cross_validated_mape"`
+		Left         []string               `json:"left_out"`
+	}{f.Points, all, f.Before, f.Fitted, f.CrossValidated, append([]string{}, f.Left...)})
 }

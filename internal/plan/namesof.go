@@ -21,15 +21,15 @@ var sameShape = map[string]string{
 // published, how its weights are stored.
 var variant = regexp.MustCompile(`-(hf|instruct|chat|it|base|thinking|v[0-9]+(\.[0-9]+)?|[0-9]{4}|fp8|fp4|nvfp4|mxfp4|bf16|awq|gptq|int4|int8|w4a16|w8a8|quantized\.w[48]a(8|16)|kv|dynamic|block)$`)
 
-func shapeFor(name string) (backend.Shape, bool) {
+func shapeFor(name string, known []backend.Shape) (backend.Shape, bool) {
 	name = strings.ToLower(name[strings.LastIndex(name, "/")+1:])
 	name = strings.TrimPrefix(strings.ReplaceAll(name, "_", "-"), "meta-")
 	for {
 		if other, ok := sameShape[name]; ok {
 			name = other
 		}
-		for _, s := range backend.Shapes {
-			if s.Name == name {
+		for _, s := range known {
+			if strings.EqualFold(s.Name, name) {
 				return s, true
 			}
 		}
@@ -62,12 +62,12 @@ func precisionFor(word, model string) (backend.Precision, bool) {
 // form is what a name of a card may end in without being another card.
 var form = regexp.MustCompile(`-(sxm[0-9]*|hgx|dgx|nvl72|[0-9]+gb)$`)
 
-func cardFor(name string) (backend.GPU, bool) {
+func cardFor(name string, known []backend.GPU) (backend.GPU, bool) {
 	name = strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), "_", "-"), " ", "-")
 	name = strings.TrimPrefix(name, "nvidia-")
 	for {
-		for _, g := range backend.GPUs {
-			if g.Name == name {
+		for _, g := range known {
+			if strings.EqualFold(g.Name, name) {
 				return g, true
 			}
 		}

@@ -73,8 +73,8 @@ func (o *observation) gemm(a, b float64) float64 {
 }
 
 // observe makes the observation of a point; skipped with the reason where there is none.
-func observe(p *Point) (*observation, error) {
-	s, err := prepare(p, nil)
+func observe(p *Point, opts *Options) (*observation, error) {
+	s, err := prepare(p, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +123,12 @@ func (s shortage) Error() string { return string(s) }
 
 // observeAll makes the observations of all points that have one, and says what is missing for a fit:
 // at least 20 points, over three batch sizes and two lengths.
-func observeAll(points []Point) ([]*observation, []string, error) {
+func observeAll(points []Point, opts *Options) ([]*observation, []string, error) {
 	var all []*observation
 	var left []string
 	seqs, lengths := map[int]bool{}, map[string]bool{}
 	for i := range points {
-		o, err := observe(&points[i])
+		o, err := observe(&points[i], opts)
 		var skip skipped
 		if errors.As(err, &skip) {
 			left = append(left, fmt.Sprintf("line %d: %s", points[i].Line, skip))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -28,19 +29,20 @@ func (s skipped) Error() string { return string(s) }
 // defaultSystem is the card of open-loop tables, which have no column for it.
 const defaultSystem = "h100"
 
-// prepare finds the names of a point and makes its engine, with other coefficients if change says so.
-func prepare(p *Point, change func(*backend.LLM)) (*setup, error) {
-	shape, ok := shapeFor(p.Model)
+// prepare finds the names of a point and makes its engine.
+func prepare(p *Point, o *Options) (*setup, error) {
+	shapes, cards := slices.Concat(o.Shapes, backend.Shapes), slices.Concat(o.Cards, backend.GPUs)
+	shape, ok := shapeFor(p.Model, shapes)
 	if !ok {
-		return nil, skipped(fmt.Sprintf("unknown model %q; known: %s", p.Model, listed(backend.Shapes, func(s backend.Shape) string { return s.Name })))
+		return nil, skipped(fmt.Sprintf("unknown model %q; known: %s", p.Model, listed(shapes, func(s backend.Shape) string { return s.Name })))
 	}
 	system := p.System
 	if system == "" {
 		system = defaultSystem
 	}
-	card, ok := cardFor(system)
+	card, ok := cardFor(system, cards)
 	if !ok {
-		return nil, skipped(fmt.Sprintf("unknown system %q; known: %s", system, listed(backend.GPUs, func(g backend.GPU) string { return g.Name })))
+		return nil, skipped(fmt.Sprintf("unknown system %q; known: %s", system, listed(cards, func(g backend.GPU) string { return g.Name })))
 	}
 	weights, ok := precisionFor(p.Precision, p.Model)
 	if !ok {
@@ -56,12 +58,12 @@ func prepare(p *Point, change func(*backend.LLM)) (*setup, error) {
 	m := backend.NewLLM()
 	m.Model.Shape, m.GPU.GPU, m.TP = shape, card, p.TP
 	m.Precision, m.KV, m.Engine = weights, s.rule.kv, s.rule.engine
-	m.MaxSeqs, m.MaxBatchedTokens = s.rule.seqs, s.rule.tokens
+	m.MaxSeqs, m.MaxBatchedTokens, m.PrefixCaching = s.rule.seqs, s.rule.tokens, s.rule.cached
 	if m.MaxBatchedTokens > 0 && m.MaxSeqs > m.MaxBatchedTokens {
 		m.MaxBatchedTokens = m.MaxSeqs
 	}
-	if change != nil {
-		change(m)
+	if o.Change != nil {
+		o.Change(m)
 	}
 	if err := m.Validate(); err != nil {
 		return nil, skipped(err.Error())

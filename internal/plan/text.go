@@ -13,6 +13,9 @@ import (
 // WriteText writes the calibration for people: the rules that were applied, a line a row, the groups.
 func (c *Calibration) WriteText(w io.Writer) error {
 	var b strings.Builder
+	if c.Fit != nil {
+		c.Fit.write(&b)
+	}
 	c.writeRules(&b)
 	c.writeRows(&b)
 	c.writeSkipped(&b)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,7 +49,7 @@ func NewFit(ctx context.Context, points []Point, o Options) (*Fit, error) {
 	common := commonest(all)
 	table := coefsOf(backend.DefaultCoefficients(), common.model.Engine.PerSequence().Seconds())
 	f := &Fit{Points: len(all), Left: left, Held: held(all, table), service: common.model}
-	f.Value = fitted(all, f.Held, table)
+	f.Value = fitted(all, f.Held, table, nil)
 	f.Before, f.Fitted = relative(all, table), relative(all, f.Value)
 	if err := f.bootstrap(ctx, all, table); err != nil {
 		return nil, err
@@ -66,32 +67,45 @@ func relative(all []*observation, c coefs) float64 {
 	return sum / float64(len(all))
 }
 
-// fitted returns the coefficients with the least squared relative error.
-func fitted(all []*observation, held [numCoefs]string, table coefs) coefs {
+// fitted returns the coefficients with the least squared relative error. From the best of a coarse grid
+// over all that is possible, or from start if there is one, it goes to the best neighbour of a grid that
+// gets finer whenever there is none.
+func fitted(all []*observation, held [numCoefs]string, table coefs, start *coefs) coefs {
 	best, least := table, math.Inf(1)
-	try := func(a, b float64) {
+	try := func(a, b float64) bool {
 		c := linearPart(all, held, table, a, b)
 		sum := 0.0
 		for _, o := range all {
 			e := o.predict(c)/o.y - 1
 			sum += e * e
 		}
-		if sum < least {
-			best, least = c, sum
+		if sum >= least {
+			return false
 		}
+		best, least = c, sum
+		return true
 	}
-	// A coarse grid over what is possible at all, then finer ones about the best.
-	for a := 0.5; a <= 3; a += 0.1 {
-		for b := 0.5; b <= 5; b += 0.25 {
-			try(a, b)
-		}
-	}
-	for _, fine := range []struct{ a, b float64 }{{0.025, 0.05}, {0.005, 0.01}} {
-		a, b := best[coefA], best[coefB]
-		for i := -5; i <= 5; i++ {
-			for j := -5; j <= 5; j++ {
-				try(max(a+float64(i)*fine.a, 0), max(b+float64(j)*fine.b, 0))
+	if start != nil {
+		try(start[coefA], start[coefB])
+	} else {
+		for a := 0.6; a <= 3; a += 0.2 {
+			for b := 0.5; b <= 5; b += 0.25 {
+				try(a, b)
 			}
+		}
+	}
+	const finest = 0.001
+	for width := 0.1; width >= finest; {
+		a, b, better := best[coefA], best[coefB], false
+		for _, da := range []float64{-width, 0, width} {
+			for _, db := range []float64{-width, 0, width} {
+				if (da != 0 || db != 0) && try(max(a+da, 0), max(b+db, 0)) {
+					better = true
+				}
+			}
+		}
+		if !better {
+			width /= 2
 		}
 	}
 	return best
@@ -133,7 +147,7 @@ func linearPart(all []*observation, held [numCoefs]string, table coefs, a, b flo
 func (f *Fit) bootstrap(ctx context.Context, all []*observation, table coefs) error {
 	stream := sim.NewStream(1, "bootstrap")
 	var values [numCoefs][]float64
-	drawn := make([]*observation, len(all))
+	drawn, start := make([]*observation, len(all)), coefs(f.Value)
 	for n := range bootstraps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -142,7 +156,7 @@ func (f *Fit) bootstrap(ctx context.Context, all []*observation, table coefs) er
 		for i := range drawn {
 			drawn[i] = all[r.IntN(len(all))]
 		}
-		for i, v := range fitted(drawn, f.Held, table) {
+		for i, v := range fitted(drawn, f.Held, table, &start) {
 			values[i] = append(values[i], v)
 		}
 	}
@@ -166,7 +180,7 @@ func crossed(all []*observation, held [numCoefs]string, table coefs) float64 {
 				train = append(train, all[i])
 			}
 		}
-		sum += relative(test, fitted(train, held, table)) * float64(len(test))
+		sum += relative(test, fitted(train, held, table, nil)) * float64(len(test))
 	}
 	return sum / float64(len(all))
 }
@@ -199,8 +213,8 @@ func (f *Fit) WriteService(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "# Fitted by headroom calibrate --fit to %d points: mean error %.1f %% (%.1f %% cross-validated).\n%s",
-		f.Points, 100*f.Fitted, 100*f.CrossValidated, text)
+	_, err = fmt.Fprintf(w, "# Fitted by headroom calibrate --fit to %d points: mean error %.1f %% (%.1f %% cross-validated).\n%s\n",
+		f.Points, 100*f.Fitted, 100*f.CrossValidated, bytes.TrimSpace(text))
 	return err
 }
 

@@ -102,7 +102,14 @@ func scenario(stages []*setup) (*harness.Plan, error) {
 	b.WriteString("strategies: [{sync: {connections: warm}}]\nservice:\n  ")
 	b.WriteString(strings.ReplaceAll(strings.TrimRight(string(service), "\n"), "\n", "\n  "))
 	b.WriteString("\n")
-	return harness.Read(fmt.Sprintf("line %d", s.Line), &b)
+	plan, err := harness.Read(fmt.Sprintf("line %d", s.Line), &b)
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := plan.Service.Model.Model.(*backend.LLM); ok {
+		m.Ablation = s.model.Ablation // no scenario can name it
+	}
+	return plan, nil
 }
 
 // lengths writes a number of tokens as the harness draws it.

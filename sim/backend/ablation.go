@@ -9,7 +9,6 @@ type Ablation struct {
 	Redecode             bool // a preempted sequence loses its outputs and decodes them again
 	PrefillFirst         bool // prompts go before decoding, which waits while there are any
 	AdmitAfterPreemption bool // sequences are admitted in a step that threw others out
-	ForgetUnheld         bool // cached blocks that nobody holds do not count against free ones
 }
 
 // promptsFirst schedules prompts alone, if there are any that can begin or go on: engines did so before

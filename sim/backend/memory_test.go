@@ -20,7 +20,7 @@ func longPrompts(t testing.TB, reserve bool, seqs int) *LLM {
 
 // TestLongPromptsRunOutOfMemory: an engine that admits by slots alone takes on more long prompts than it
 // has memory for, throws sequences out as their outputs grow, and does their work again; all calls end
-// all the same, and later. With as few slots as the memory holds nothing is thrown out.
+// all the same. Blocks that can be found again spare most of that work (vLLM #25780). With as few slots as the memory holds nothing is thrown out.
 func TestLongPromptsRunOutOfMemory(t *testing.T) {
 	carry := func(m *LLM) (Counters, sim.Cost, time.Duration) {
 		s, replica := newScript(m)
@@ -36,9 +36,15 @@ func TestLongPromptsRunOutOfMemory(t *testing.T) {
 		}
 		return replica.Counters(), s.cost, s.world.Now()
 	}
-	unbounded, cost, _ := carry(longPrompts(t, false, 64))
+	cached, found, _ := carry(longPrompts(t, false, 64))
+	without := longPrompts(t, false, 64)
+	without.PrefixCaching = false
+	unbounded, cost, _ := carry(without)
 	if unbounded.Preemptions < 10 || cost.Recomputed < cost.Work/100 {
 		t.Errorf("got %d preemptions and %v of %v done again, want many", unbounded.Preemptions, cost.Recomputed, cost.Work)
+	}
+	if cached.Preemptions == 0 || found.Recomputed > cost.Recomputed/2 {
+		t.Errorf("where released blocks can be found again: got %v done again, without %v", found.Recomputed, cost.Recomputed)
 	}
 	bounded, cost, _ := carry(longPrompts(t, false, 3))
 	if bounded.Preemptions != 0 || cost.Recomputed != 0 {
@@ -49,6 +55,40 @@ func TestLongPromptsRunOutOfMemory(t *testing.T) {
 	if reserved.Preemptions > unbounded.Preemptions {
 		t.Errorf("with reserve: got %d preemptions, without %d", reserved.Preemptions, unbounded.Preemptions)
 	}
+}
+
+// TestPrefixHits: a prompt that came before is found, but for at least its last token: of 100 tokens six
+// blocks, of 96 five.
+func TestPrefixHits(t *testing.T) {
+	for _, row := range []struct{ prompt, cached int }{{100, 96}, {96, 80}, {16, 0}} {
+		size := roomy
+		size.caching = true
+		s, replica := newScript(&engineModel{size: size, time: round})
+		s.call(0, 0, sim.Request{Prompt: row.prompt, Output: 1, Key: 7})
+		s.call(time.Second, 0, sim.Request{Prompt: row.prompt, Output: 1, Key: 7})
+		s.call(2*time.Second, 0, sim.Request{Prompt: row.prompt, Output: 1, Key: 8})
+		s.run(t)
+		same(t, "cached", []int{s.log[0].Reply.Cached, s.log[1].Reply.Cached, s.log[2].Reply.Cached}, []int{0, row.cached, 0})
+		same(t, "first token", s.log[1].Reply.First, time.Second+10*ms+time.Duration(row.prompt-row.cached)*10*us)
+		n := replica.Counters()
+		same(t, "looked up and found", []int64{n.CacheQueries, n.CacheHits}, []int64{int64(3 * row.prompt), int64(row.cached)})
+	}
+}
+
+// TestFoundBlocksAreNotFree: of ten blocks a running call holds four, and six hold a prompt that was
+// here before. A call of that prompt and 16 tokens more needs one new block beside them: there is none,
+// though six are free, and it waits until the running call ends (rule 6).
+func TestFoundBlocksAreNotFree(t *testing.T) {
+	size := roomy
+	size.caching, size.blocks = true, 10
+	s, _ := newScript(&engineModel{size: size, time: round})
+	names := []uint64{1, 2, 3, 4, 5, 6, 7}
+	s.call(0, 0, sim.Request{Prompt: 96, Output: 1, Prefix: names[:6]})
+	s.call(1*ms, 0, sim.Request{Prompt: 50, Output: 10})
+	s.call(30*ms, 0, sim.Request{Prompt: 112, Output: 1, Prefix: names})
+	s.run(t)
+	same(t, "began", s.log[2].Reply.Began, s.log[1].Done)
+	same(t, "cached", s.log[2].Reply.Cached, 96)
 }
 
 // TestMoreMemoryChangesNothing: where memory never binds, more of it does not change a bit; where it

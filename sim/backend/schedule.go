@@ -211,9 +211,7 @@ func (e *engine) preempt(s *sequence, now time.Duration) {
 		s.emitted = 0
 	}
 	if s.gone && e.cancel == CancelQueued {
-		e.unpend(s)
-		e.book(s)
-		e.recycle(s)
+		e.end(s)
 		return
 	}
 	s.stage = queued
@@ -241,9 +239,6 @@ func (e *engine) admit(budget *int, now time.Duration) {
 		until := computed + n
 		if e.reserve {
 			until = tokens
-		}
-		if e.ablation.ForgetUnheld {
-			unheld = 0
 		}
 		if e.blocksFor(until)-hit+unheld+e.watermark > e.pool.free() {
 			e.blocked = true

@@ -24,6 +24,7 @@ Commands:
   list                     scenarios, strategies, service models, formats
   validate FILE...         find every fault of scenario files
   schema                   the JSON Schema of scenario files, for editors
+  calibrate CSV            hold the llm model against measured points
   report RUN               render a saved run again in any format
   completion SHELL         completion for bash, zsh, fish or powershell
   version                  what this program is
@@ -72,7 +73,7 @@ func (p *program) tree() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return p.help(root, args) },
 	})
 	root.AddCommand(p.runCommand(), p.showCommand(), p.listCommand(), p.validateCommand(), p.schemaCommand(),
-		p.reportCommand(), p.completionCommand(), p.versionCommand())
+		p.reportCommand(), p.calibrateCommand(), p.completionCommand(), p.versionCommand())
 	return root
 }
 

@@ -167,7 +167,7 @@ func TestRooflineIsABound(t *testing.T) {
 // agree: within a factor of three.
 func TestDeepSeekIsOfThePublishedSize(t *testing.T) {
 	m := NewLLM()
-	m.Model.Shape, m.GPU.GPU, m.Precision = shapeNamed("deepseek-v3"), gpuNamed("h100"), FP8
+	m.Model.Shape, m.GPU.GPU, m.Precision = shapeNamed("deepseek-v3"), gpuNamed("h800"), FP8
 	card := func(cards float64) physics {
 		p := m.physics()
 		share := p.distinct

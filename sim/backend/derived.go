@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // What a configuration of the llm model leaves open follows from its model and card.
@@ -86,3 +87,9 @@ func (m *LLM) Unverified() []string {
 	note(m.StepTime.Physics == nil && m.StepTime.word() == "roofline", "step time roofline, a bound")
 	return what
 }
+
+// KVTokens returns how many tokens of keys and values fit.
+func (m *LLM) KVTokens() int { return (m.memory().blocks(m.Block) - 1) * m.Block }
+
+// Step returns how long a step with that batch takes. The configuration must have passed Validate.
+func (m *LLM) Step(b Batch) time.Duration { return m.stepTime().StepTime(b) }

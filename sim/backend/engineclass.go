@@ -2,8 +2,10 @@ package backend
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/headroom-dev/headroom/sim"
 )
@@ -120,4 +122,9 @@ func (e Engine) String() string {
 		scheduling = "async"
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s", e.Name, e.Version)) + " " + scheduling
+}
+
+// PerSequence returns the host's cost of a sequence and step.
+func (e Engine) PerSequence() time.Duration {
+	return time.Duration(math.Round(e.perSequence() * 1e9))
 }

@@ -23,8 +23,8 @@ func TestTablesAreWhole(t *testing.T) {
 			t.Errorf("no gpu %s", name)
 		}
 	}
-	if len(Shapes) != 12 {
-		t.Errorf("got %d models, want 12", len(Shapes))
+	if len(Shapes) < 12 {
+		t.Errorf("got %d models, want 12 and more", len(Shapes))
 	}
 	for _, s := range Shapes {
 		if seen[s.Name] || s.Source == "" || s.Params == 0 || s.KVBytes == 0 {

@@ -3,9 +3,7 @@ package serve
 import (
 	"context"
 	"math"
-	"net"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,34 +38,6 @@ requests: {prompt: {lognormal: {mean: 128, p99: 512}}, output: {lognormal: {mean
 service: {model: {llm: {max_seqs: 12}}, replicas: 2, balance: least-conn, admission: {queue: 16}}
 strategies: [sync, {pooled: {size: 32, wait: 1s}}, {backoff: {tries: 4, base: 200ms, cap: 1s}}]
 `,
-}
-
-func readPlan(t testing.TB, name, text string) *harness.Plan {
-	t.Helper()
-	p, err := harness.Read(name, strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// listen serves on loopback until the test ends, and returns the URL.
-func listen(t testing.TB, s *Server) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, context.Background(), l, time.Second) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("serving: %v", err)
-		}
-	})
-	return "http://" + l.Addr().String()
 }
 
 // served runs one strategy and seed live, against a server of its own.

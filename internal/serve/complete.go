@@ -10,10 +10,9 @@ import (
 	"github.com/headroom-dev/headroom/sim/backend"
 )
 
-const (
-	writeTime  = 30 * time.Second // a reader that takes no byte for as long is cut off
-	writeAgain = 5 * time.Second  // the deadline is moved at most so often
-)
+// writeTime is for how long a reader may take no byte before it is cut off: at least this, at most a
+// sixth more, since the deadline is not moved at each write.
+const writeTime = 30 * time.Second
 
 // complete answers a request for text.
 func (s *Server) complete(w http.ResponseWriter, r *http.Request, chat bool) {
@@ -169,8 +168,9 @@ func (o *out) start(status int) bool {
 // write sends bytes at once. A reader that does not take them loses the connection, and its slot with
 // it; nothing of the service waits for it.
 func (o *out) write(p []byte) bool {
-	if now := time.Now(); now.After(o.deadline.Add(writeAgain - writeTime)) {
-		o.deadline = now.Add(writeTime)
+	patience := o.server.writeTime
+	if now := time.Now(); now.After(o.deadline.Add(-patience)) {
+		o.deadline = now.Add(patience + patience/6)
 		_ = o.control.SetWriteDeadline(o.deadline) // not supported: a test's recorder
 	}
 	if _, err := o.w.Write(p); err != nil {

@@ -45,6 +45,8 @@ type Server struct {
 	mux     *http.ServeMux
 	stopped atomic.Bool // no new calls
 
+	writeTime time.Duration
+
 	wall    *sim.Wall
 	clock   *clock
 	running backend.Running // what follows is used in the turn
@@ -70,6 +72,7 @@ func New(o Options) (*Server, error) {
 		options: o, profile: service.Answers(), model: o.Model, calls: ownCalls, born: time.Now(),
 		classes: o.Plan.Scenario.Requests.Priority.Names(), output: o.Plan.Scenario.Requests.Output,
 		lengths: sim.NewStream(o.Seed, "serve output"), wall: sim.NewWall(o.Seed),
+		writeTime: writeTime,
 	}
 	if llm, ok := service.Model.Model.(*backend.LLM); ok {
 		s.longest = llm.MaxModelLen

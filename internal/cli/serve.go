@@ -27,8 +27,8 @@ Flags:
   --api-key KEY          answer 401 to whoever does not send it
   --speed X              simulated seconds in a real one; default 1
   --seed N               of what the service draws; default 1
-  --keep-alive D         from one keep-alive to the next, in simulated time; 0 is
-                         none; default the profile's
+  --keep-alive D         from one keep-alive to the next, in simulated time;
+                         0 is none; default the profile's
   --chunk-tokens N       tokens in one event of a stream, at least; default 1
   --drain D              how long calls inside may take when it is stopped;
                          default 10s; a second interrupt cuts them off

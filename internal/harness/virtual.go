@@ -53,6 +53,7 @@ type virtual struct {
 	plan     *Plan
 	strategy strategies.Strategy
 	carry    sim.Handler // strategy, meter, network, service
+	stop     func()      // of the service
 	schedule *scenarios.Schedule
 	next     scenarios.Arrival // the arrival to come
 	more     bool              // there is one
@@ -73,6 +74,7 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	}
 	v.begin = v.start
 	service := p.Service.Start(v.world)
+	v.stop = service.Stop
 	v.carry = st.Wrap(v.world, meter(v.world, p.Network.Wrap(v.world, service.Handle), v.book))
 	v.gauges = append(v.gauges, service.Gauges...)
 	if g, ok := st.(strategies.Gauged); ok {
@@ -88,6 +90,15 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 func (v *virtual) first() {
 	v.advance()
 	v.world.At(0, v.tick)
+	v.idle()
+}
+
+// idle stops what the service does by itself once no call is inside or to come: it would go on for
+// ever.
+func (v *virtual) idle() {
+	if !v.more && v.open == 0 {
+		v.stop()
+	}
 }
 
 // advance takes the next arrival from the schedule and has it begin at its time.
@@ -156,6 +167,7 @@ func (c *virtualCall) run() {
 	reply := sim.Within(v.world, left, v.carry, c.request)
 	v.open--
 	v.add(c.record(v.world.Now(), reply))
+	v.idle()
 }
 
 // tick samples the gauges each second, for as long as there is something to see.
@@ -170,7 +182,9 @@ func (v *virtual) tick() {
 	now := v.world.Now()
 	if (v.more || v.open > 0) && now < v.plan.Scenario.Length()+tickLimit {
 		v.world.At(now+time.Second, v.tick)
+		return
 	}
+	v.stop() // callers that wait for ever, perhaps for a replica that hangs, must not keep the World alive
 }
 
 // closedPhase returns the index of the closed-loop phase, which is the last, or -1.

@@ -1,6 +1,10 @@
 package backend
 
-import "github.com/headroom-dev/headroom/sim"
+import (
+	"net/http"
+
+	"github.com/headroom-dev/headroom/sim"
+)
 
 // A Balancer picks the replica that gets a call: an index into the members, which are never none. They
 // are those in service: listed, not taken out by checks, with room, in the caller's zone if any is.
@@ -32,7 +36,10 @@ func balancerNamed(name string) (BalancerEntry, bool) {
 // balanced hands each call to the replica that the caller names (Via.Endpoint) or the balancer picks.
 func balanced(b Balancer, pool *Pool) sim.Handler {
 	return func(r sim.Request) sim.Reply {
-		among := pool.Members()
+		among := pool.Listed()
+		if len(among) == 0 {
+			return refuse(http.StatusServiceUnavailable, ReasonNoReplica)
+		}
 		i := r.Via.Endpoint - 1
 		if i < 0 || i >= len(among) {
 			i = b.Pick(r, among)

@@ -1,6 +1,10 @@
 package backend
 
-import "github.com/headroom-dev/headroom/sim"
+import (
+	"time"
+
+	"github.com/headroom-dev/headroom/sim"
+)
 
 // A Pool is the replicas of a service in one Env. What stands before them asks it who is there; life
 // (lifecycle.go) and the autoscaler change it.
@@ -8,32 +12,70 @@ type Pool struct {
 	env     sim.Env
 	model   Model
 	members []*Member // in order of ID; those gone are taken out
+	listing []*Member // those listed; nil: to be made again
+	made    int       // replicas so far: the next ID
 	onRoom  []func()  // called when a call of a member ended, or a member came, left or changed its state
+	taking  taking    // how replicas take calls
+	ahead   sim.Chain[*later]
+	stopped bool
+
+	startUp *StartUp
+	starts  *sim.Stream // draws start-ups, keyed (replica, count)
+	drain   time.Duration
+	mtbf    time.Duration // 0: no crashes by chance
+	crashes *sim.Stream   // draws them, keyed (replica, count)
 }
 
 // newPool makes the replicas that the scenario starts with, all of them ready.
 func newPool(env sim.Env, s *Service) *Pool {
-	p := &Pool{env: env, model: s.Model.Model}
-	for range s.Replicas {
+	p := &Pool{
+		env: env, model: s.Model.Model, startUp: s.StartUp, starts: env.Rand("start-up"),
+		drain: s.Drain, mtbf: s.MTBF, crashes: env.Rand("mtbf"),
+	}
+	for range s.first() {
 		m := p.add()
 		m.state, m.listed = Ready, true
+		m.life.starts = 1
+		m.life.began, m.life.changed = longAgo, longAgo
 	}
+	for _, m := range p.members {
+		p.drawCrash(m)
+	}
+	p.plan(s.Fail)
 	return p
 }
 
 // add makes a member, starting.
 func (p *Pool) add() *Member {
-	id := 0
-	if n := len(p.members); n > 0 {
-		id = p.members[n-1].ID + 1
-	}
-	m := &Member{ID: id, Weight: 1, pool: p, machine: p.model.Start(p.env)}
+	m := &Member{ID: p.made, Weight: 1, pool: p, machine: p.model.Start(p.env)}
+	p.made++
 	p.members = append(p.members, m)
 	return m
 }
 
 // Members returns the replicas that are not gone, in order of ID. The slice is the pool's own.
 func (p *Pool) Members() []*Member { return p.members }
+
+// Listed returns the replicas that the balancer knows, in order of ID. The slice is the pool's own.
+func (p *Pool) Listed() []*Member {
+	if p.listing == nil {
+		p.listing = make([]*Member, 0, len(p.members))
+		for _, m := range p.members {
+			if m.listed {
+				p.listing = append(p.listing, m)
+			}
+		}
+	}
+	return p.listing
+}
+
+// States counts the replicas by state. Those gone are not counted.
+func (p *Pool) States() (counts [NumStates]int) {
+	for _, m := range p.members {
+		counts[m.state]++
+	}
+	return counts
+}
 
 // changed tells those who wait for room.
 func (p *Pool) changed(*Member) {
@@ -42,11 +84,11 @@ func (p *Pool) changed(*Member) {
 	}
 }
 
-// sum adds a level up over the replicas that have a machine.
+// sum adds a level up over the replicas that serve.
 func (p *Pool) sum(level func(*Replica) int) int {
 	total := 0
 	for _, m := range p.members {
-		if m.state != Dead && m.state != Gone && m.state != Starting {
+		if m.state.serving() {
 			total += level(&m.machine)
 		}
 	}

@@ -3,6 +3,7 @@ package backend
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/headroom-dev/headroom/sim"
 )
@@ -14,7 +15,22 @@ type Service struct {
 	Replicas  int       `yaml:"replicas"` // 1 to 10,000; 1
 	Balance   string    `yaml:"balance"`  // one of Balancers; round-robin
 	Admission Admission `yaml:"admission,omitempty"`
-	Profile   string    `yaml:"profile,omitempty"` // how it says no: one of Profiles; vllm
+	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
+	Profile   string    `yaml:"profile,omitempty"`  // how it says no: one of Profiles; vllm
+
+	StartUp   *StartUp      `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
+	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
+	Autoscale *Autoscale    `yaml:"autoscale,omitempty"` // absent: none
+	Fail      []Failure     `yaml:"fail,omitempty"`      // planned accidents
+	MTBF      time.Duration `yaml:"mtbf,omitempty"`      // mean time between crashes of a replica, exponential; 0: none
+	Faults    []Fault       `yaml:"faults,omitempty"`    // errors by chance, whatever the load
+
+	// Load is the calls per second of the scenario at a time, for a forecast that knows them; nil: unknown.
+	Load func(time.Duration) float64 `yaml:"-"`
+
+	// Classes names the classes of calls, the highest first: the index of each is its sim.Priority.
+	// They are the scenario's, so they come from who reads it.
+	Classes []string `yaml:"-"`
 }
 
 // NewService returns the defaults. The model has none: it must be given.
@@ -36,10 +52,14 @@ func (s *Service) Validate() error {
 	if _, ok := balancerNamed(s.Balance); !ok {
 		f.Add("balance", s.Balance, names(Balancers, func(b BalancerEntry) string { return b.Name }))
 	}
-	s.Admission.check(&f)
 	if _, ok := profileNamed(s.Profile); !ok {
 		f.Add("profile", s.Profile, names(Profiles, func(p Profile) string { return p.Name }))
 	}
+	s.Admission.check(&f, s.Classes, s.Priority)
+	if s.Priority != nil {
+		s.Priority.check(&f)
+	}
+	s.checkLife(&f)
 	return f.Err()
 }
 
@@ -50,6 +70,13 @@ type Running struct {
 	Pool   *Pool
 	// Allowances says what is left of the limits per time to the caller of r; nil: there are none.
 	Allowances func(r sim.Request) Allowances
+
+	// Refused lists the calls that admission refused so far: by reason, in the order in which it looks.
+	Refused func(add func(reason string, status int, n int64))
+
+	// Stop ends what the service does by itself, such as checks, failures and scaling, which would
+	// keep a World running for ever. Calls inside run on. Call it when no call is inside or to come.
+	Stop func()
 }
 
 // Start makes the replicas and what stands before them, in env. The configuration must have passed
@@ -60,11 +87,17 @@ func (s *Service) Start(env sim.Env) Running {
 		panic("backend: Service.Start before Validate")
 	}
 	pool := newPool(env, s)
-	return Running{
-		Handle: s.Admission.wrap(pool, balanced(entry.New(), pool)),
-		Gauges: gauges(pool),
-		Pool:   pool,
+	admission := newAdmission(env, s, pool, balanced(entry.New(), pool))
+	running := Running{
+		Handle:     injected(env, s.Faults, admission.handle),
+		Gauges:     append(gauges(pool), admission.gauges(s)...),
+		Pool:       pool,
+		Refused:    admission.desk.refused,
+		Allowances: admission.allowances,
+		Stop:       pool.stop,
 	}
+	s.live(&running)
+	return running
 }
 
 // gauges sums the levels of the replicas.

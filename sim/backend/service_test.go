@@ -250,6 +250,6 @@ func TestServiceYAMLFaults(t *testing.T) {
 		{Path: "balance", Found: "random", Allowed: "round-robin, least-conn"},
 		{Path: "admission.queue", Found: "-1", Allowed: "0 or more; without it there is no limit"},
 		{Path: "admission.max_requests", Found: "-1", Allowed: "1 or more; 0 is no limit"},
-		{Path: "admission.when_full", Found: "500", Allowed: "503, 529, 429"},
+		{Path: "admission.when_full", Found: "500", Allowed: "503, 529, 429, wait"},
 	}))
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/headroom-dev/headroom/internal/harness"
 	"github.com/headroom-dev/headroom/scenarios"
+	"github.com/headroom-dev/headroom/sim/backend"
 )
 
 const showHelp = `Show what a scenario says, every default filled in, or what is in a trace.
@@ -79,8 +81,23 @@ func (p *program) showScenario(name string, set []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.stdout.Write(withOrigins(text, writtenText(name, input), edits))
+	_, err = p.stdout.Write(append(withOrigins(text, writtenText(name, input), edits), derived(plan)...))
 	return err
+}
+
+// derived says, as comments, what the service model works out from what the scenario says: it is shown
+// and not written as values, so that a copy of the scenario with another card is not left with them.
+func derived(plan *harness.Plan) []byte {
+	model, ok := plan.Service.Model.Model.(interface{ Derived() []backend.Figure })
+	if !ok {
+		return nil
+	}
+	var b bytes.Buffer
+	b.WriteString("# derived from the model and the card:\n")
+	for _, one := range model.Derived() {
+		fmt.Fprintf(&b, "#   %-20s%s\n", one.Name, one.Value)
+	}
+	return b.Bytes()
 }
 
 // writtenText returns what a scenario's author wrote, nil if that cannot be read a second time.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,11 +97,27 @@ func (p *Plan) given(o Options) (report.Result, error) {
 	if o.Live != nil {
 		r.Measured, r.Target = true, strings.Join(o.Live.Origins(), ", ")
 	}
+	if o.Live == nil {
+		r.Warnings = append(slices.Clone(r.Warnings), p.unverified()...)
+	}
 	if own := p.Scenario.Requests.Patience; own > 0 {
 		s := own.Seconds()
 		r.PatienceS = &s
 	}
 	return r, nil
+}
+
+// unverified warns of what the simulated service has that nobody compared with measurements.
+func (p *Plan) unverified() []string {
+	model, ok := p.Service.Model.Model.(interface{ Unverified() []string })
+	if !ok {
+		return nil
+	}
+	what := model.Unverified()
+	if len(what) == 0 {
+		return nil
+	}
+	return []string{"the times of the simulated service are not verified by measurements for: " + strings.Join(what, ", ")}
 }
 
 func hash(text []byte) string {

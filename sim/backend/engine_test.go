@@ -11,7 +11,7 @@ import (
 )
 
 // roomy is an engine that nothing bounds but what a test sets.
-var roomy = engineSize{seqs: 256, tokens: 2048, limit: -1, block: 16, blocks: 100_000, cancel: CancelFree}
+var roomy = engineSize{seqs: 256, tokens: 2048, limit: -1, block: 16, blocks: 100_000, reserve: true, cancel: CancelFree}
 
 // engineModel is an engine of given bounds and step time as a Model, which keeps the last engine.
 type engineModel struct {
@@ -35,9 +35,14 @@ const ms = time.Millisecond
 // checkEngine holds what must be true of every engine at the end of a run.
 func checkEngine(t tester, e *engine) {
 	t.Helper()
-	if e.held != 0 || e.running() != 0 || e.waiting.length != 0 || e.busy || e.context != 0 || len(e.watched)+len(e.leaving) != 0 {
-		t.Errorf("at the end: %d blocks, %d running, %d waiting, busy %v, context %d, %d watched, %d leaving; want nothing",
-			e.held, e.running(), e.waiting.length, e.busy, e.context, len(e.watched), len(e.leaving))
+	held := e.blocks - e.pool.free()
+	for _, decoders := range e.phases {
+		held += decoders
+	}
+	if held != 0 || e.running.length != 0 || e.queued() != 0 || e.busy || e.waking || e.context != 0 || e.totals.pending != 0 ||
+		len(e.watched)+len(e.leaving)+len(e.stalled)+len(e.prefilling)+len(e.gaps)+len(e.outbox.parcels) != 0 {
+		t.Errorf("at the end: %d blocks, %d running, %d waiting, busy %v, context %d, %d prompt tokens, %d watched, %d leaving; want nothing",
+			held, e.running.length, e.queued(), e.busy, e.context, e.totals.pending, len(e.watched), len(e.leaving))
 	}
 }
 
@@ -49,7 +54,7 @@ func TestEngineOneCall(t *testing.T) {
 	s.call(3*ms, 0, sim.Request{Prompt: 100, Output: 5})
 	s.run(t)
 	first := 3*ms + 11*ms
-	same(t, "record", s.log[0], record{0, 3 * ms, first + 4*11*ms, sim.Reply{Outcome: sim.OK, Status: 200, First: first, Tokens: 5, Work: 55 * ms}})
+	same(t, "record", s.log[0], record{0, 3 * ms, first + 4*11*ms, sim.Reply{Outcome: sim.OK, Status: 200, Began: 3 * ms, First: first, Tokens: 5, Work: 55 * ms}})
 	same(t, "work", s.cost.Work, 55*ms)
 	same(t, "wasted", s.cost.Wasted, time.Duration(0))
 	same(t, "steps and events", []int64{model.last.totals.steps, model.last.totals.events}, []int64{5, 3})
@@ -115,28 +120,41 @@ func TestEngineOneAtATime(t *testing.T) {
 	}
 }
 
-// TestEngineMemory: blocks for prompt and output are taken at admission; the head of the queue holds
-// up a smaller call behind it.
+// TestEngineMemory: with reserve a prompt begins only if all of it fits, without it as soon as its first
+// chunk does; either way the head of the queue holds up a smaller call behind it.
 func TestEngineMemory(t *testing.T) {
-	size := roomy
-	size.blocks = 10 // 160 tokens
-	s, replica := newScript(&engineModel{size: size, time: round})
-	s.call(0, 0, sim.Request{Prompt: 90, Output: 6})    // 6 blocks
-	s.call(1*ms, 0, sim.Request{Prompt: 79, Output: 1}) // 5 blocks: must wait
-	s.call(2*ms, 0, sim.Request{Prompt: 10, Output: 1}) // 1 block: would fit, waits behind it
-	s.call(3*ms, 0, sim.Request{Prompt: 160, Output: 1})
-	s.world.At(20*ms, func() {
-		same(t, "levels", []int{replica.Waiting(), replica.Running(), replica.Free()}, []int{2, 1, 0})
-		same(t, "share of blocks", replica.Gauges[2].Read(), 0.6)
-	})
-	s.run(t)
-	end := 10900*time.Microsecond + 5*11*ms
-	same(t, "end of the first", s.log[0].Done, end)
-	same(t, "first token of the second", s.log[1].Reply.First, end+10890*time.Microsecond)
-	same(t, "first token of the third", s.log[2].Reply.First, end+10890*time.Microsecond)
-	same(t, "never fits", s.log[3], record{3, 3 * ms, 3 * ms, sim.Reply{Outcome: sim.Error, Status: 400, Reason: "too-long"}})
-	if s.log[3].Reply.Retryable() {
-		t.Error("a call that can never fit may be tried again, want never")
+	for _, row := range []struct {
+		reserve bool
+		second  time.Duration // when the second gets its first token
+	}{{true, 10900*time.Microsecond + 5*11*ms + 10890*time.Microsecond}, {false, 10900*time.Microsecond + 11500*time.Microsecond + 11290*time.Microsecond}} {
+		size := roomy
+		size.seqs, size.tokens, size.blocks, size.reserve = 4, 51, 10, row.reserve // 160 tokens
+		if row.reserve {
+			size.tokens = 2048
+		}
+		s, replica := newScript(&engineModel{size: size, time: round})
+		s.call(0, 0, sim.Request{Prompt: 90, Output: 6})    // 6 blocks
+		s.call(1*ms, 0, sim.Request{Prompt: 79, Output: 1}) // 5 blocks, the first 50 tokens 4
+		s.call(2*ms, 0, sim.Request{Prompt: 10, Output: 1}) // 1 block: would fit, waits behind it
+		s.call(3*ms, 0, sim.Request{Prompt: 160, Output: 2})
+		s.world.At(20*ms, func() {
+			if row.reserve {
+				same(t, "levels", []int{replica.Waiting(), replica.Running(), replica.Free()}, []int{2, 1, 0})
+				same(t, "share of blocks", replica.Gauges[2].Read(), 0.6)
+			}
+		})
+		s.run(t)
+		if row.reserve {
+			same(t, "end of the first", s.log[0].Done, 10900*time.Microsecond+5*11*ms)
+			same(t, "first token of the second", s.log[1].Reply.First, row.second)
+			same(t, "first token of the third", s.log[2].Reply.First, row.second)
+		} else if began, end := s.log[1].Reply.Began, s.log[0].Done; began >= end {
+			t.Errorf("the second began at %v, after the first ended at %v", began, end)
+		}
+		same(t, "never fits", s.log[3], record{3, 3 * ms, 3 * ms, sim.Reply{Outcome: sim.Error, Status: 400, Reason: "too-long"}})
+		if s.log[3].Reply.Retryable() {
+			t.Error("a call that can never fit may be tried again, want never")
+		}
 	}
 }
 
@@ -258,6 +276,7 @@ func TestEngineIsAQueue(t *testing.T) {
 // TestEngineLittle: L = lambda W, exactly, over a run that drains.
 func TestEngineLittle(t *testing.T) {
 	m := fastLLM(t)
+	m.Response = 0 // the way back is neither waiting nor running
 	lengths := sim.NewStream(4, "lengths")
 	littles(t, m, 0.85*m.Capacity(512, 128), func(i int) sim.Request {
 		r := lengths.For(i, 0)
@@ -321,8 +340,13 @@ func TestLLMCapacity(t *testing.T) {
 			row.change(m)
 			s, _ := newScript(m)
 			const calls = 3000
-			for range calls {
-				s.call(0, 0, sim.Request{Prompt: row.prompt, Output: row.output})
+			for i := range calls {
+				// Outputs of half to one and a half, or all would march in step and their prompts come at once.
+				output := row.output
+				if output > 1 {
+					output = row.output/2 + sim.NewStream(1, "outputs").For(i, 0).IntN(row.output+1)
+				}
+				s.call(0, 0, sim.Request{Prompt: row.prompt, Output: output})
 			}
 			s.run(t)
 			// The first and the last tenth, when the batch fills and empties, are left out.
@@ -338,15 +362,16 @@ func TestLLMCapacity(t *testing.T) {
 func TestEngineConserves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCase(t)
-		c.patient, c.grid = true, 0 // of calls that come in one instant the order is not the schedule's
+		c.patient, c.grid, c.pace = true, 0, nil // of calls that come in one instant the order is not the schedule's
 		model := &engineModel{size: c.size, time: &watching{of: c.time, size: c.size, t: t}}
-		records, cost := c.run(t, model)
+		out := c.run(t, model)
+		records, cost := out.Records, out.Cost
 		e := model.last
 		checkEngine(t, e)
 		if got := e.totals.finished + e.totals.refused; got != e.totals.arrived || int(got) != len(records) {
 			t.Errorf("%d arrived, %d finished, %d refused; want a sum of %d", e.totals.arrived, e.totals.finished, e.totals.refused, len(records))
 		}
-		prompts, decoded := int64(0), int64(0)
+		prompts, decoded, ok := int64(0), int64(0), int64(0)
 		last := time.Duration(0)
 		slices.SortFunc(records, func(a, b record) int { return a.Call - b.Call })
 		for _, r := range records {
@@ -355,14 +380,20 @@ func TestEngineConserves(t *testing.T) {
 			}
 			q := c.request(r.Call)
 			prompts += int64(q.Prompt)
-			decoded += int64(q.Output) - 1
-			if r.Reply.First < last {
+			decoded += int64(q.Output)
+			ok++
+			if r.Reply.First < last && !c.size.byClass && e.totals.preempted == 0 && c.size.threshold == 0 {
 				t.Errorf("call %d got its first token at %v, a call before it at %v", r.Call, r.Reply.First, last)
 			}
 			last = r.Reply.First
 		}
-		same(t, "prompt tokens", e.totals.prefilled, prompts)
-		same(t, "output tokens", e.totals.decoded, decoded)
+		same(t, "prompt tokens", e.totals.prompted, prompts)
+		same(t, "output tokens", e.totals.emitted, decoded)
+		if e.totals.preempted == 0 {
+			same(t, "tokens computed", e.totals.prefilled+e.totals.decoded, prompts+decoded-ok-e.totals.hits)
+		} else if cost.Recomputed <= 0 || cost.Recomputed > cost.Work {
+			t.Errorf("%d thrown out, %v of %v computed again", e.totals.preempted, cost.Recomputed, cost.Work)
+		}
 		// A step's time is shared in whole picoseconds, a sequence's work in whole nanoseconds.
 		lost := time.Duration(e.totals.busy/picoseconds) - cost.Work
 		if slack := time.Duration(len(records)) + time.Duration(e.totals.steps*int64(c.size.tokens)/picoseconds) + 1; lost < 0 || lost > slack {

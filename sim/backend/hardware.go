@@ -102,7 +102,7 @@ func (g GPU) check(f *sim.Faults, tp int) {
 	if !(g.BF16 > 0) {
 		f.Add("gpu.bf16_tflops", fmt.Sprint(g.BF16), "above 0")
 	}
-	if g.FP8 < 0 || g.INT8 < 0 {
+	if g.FP8 < 0 || g.INT8 < 0 || g.FP4 < 0 {
 		f.Add("gpu", "a negative peak", "0 for a precision that the card lacks, or above")
 	}
 	if tp > 1 && !(g.Link > 0) {
@@ -121,26 +121,17 @@ func (s Shape) check(f *sim.Faults) {
 	positive("hidden", s.Hidden)
 	positive("ff", s.FF)
 	positive("vocab", s.Vocab)
-	if s.Latent > 0 {
-		return
-	}
 	positive("heads", s.Heads)
-	positive("kv_heads", s.KVHeads)
 	positive("head_dim", s.HeadDim)
-}
-
-// dense reports whether every token passes every weight and keys and values are kept by head: the
-// models whose step time physics knows.
-func (s Shape) dense() bool { return s.Experts.Count == 0 && s.Latent == 0 }
-
-// layerParams returns P, the parameters of one layer of a dense model:
-//
-//	P = 2 d H dh + 2 d KVh dh + 3 d dff
-//
-// queries and output, keys and values, and the three matrices of the gated feed-forward part.
-func (s Shape) layerParams() float64 {
-	d, heads, kvHeads, dim := float64(s.Hidden), float64(s.Heads), float64(s.KVHeads), float64(s.HeadDim)
-	return 2*d*heads*dim + 2*d*kvHeads*dim + 3*d*float64(s.FF)
+	if s.Latent == 0 {
+		positive("kv_heads", s.KVHeads)
+	} else if s.Rope < 0 || s.Rope >= s.Latent || s.QueryRank < 0 {
+		f.Add("model.rope", fmt.Sprintf("%d of a latent of %d, query_rank %d", s.Rope, s.Latent, s.QueryRank), "0 to less than latent, and no negative rank")
+	}
+	if e := s.Experts; e != (Experts{}) && (e.Count < 1 || e.Active < 1 || e.Active > e.Count || e.Shared < 0 ||
+		e.Dense < 0 || e.Dense > s.Layers || e.Dense > 0 && e.DenseFF < 1) {
+		f.Add("model.experts", fmt.Sprintf("%+v", e), "active from 1 to count, dense_layers at most layers, with dense_ff")
+	}
 }
 
 // embedding returns the parameters of embedding and head: 2 V d, or V d where they are one matrix.

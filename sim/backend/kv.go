@@ -8,7 +8,7 @@ const gib = 1 << 30
 // are inference-sim's figures for vLLM.
 type memory struct {
 	usable      float64 // what the engine may take: GiB x gpu_memory_utilization x TP
-	weights     float64 // the model, wbytes L P + 2 V d 2 B: embedding and head stay in bf16
+	weights     float64 // the model, wbytes L P + 2 V d 2 B: embedding and head are not quantised
 	activations float64 // 5.5 GiB dense, 8 GiB with experts
 	other       float64 // what does not belong to the framework: 0.15 GiB a card alone, 0.6 GiB a card of several
 	perToken    float64 // keys and values of one token
@@ -27,12 +27,10 @@ func (m *LLM) memory() memory {
 	if m.TP > 1 {
 		out.other = 0.6 * gib * tp
 	}
-	layers := float64(m.Model.Layers) * m.Model.layerParams()
 	if !m.Model.dense() {
 		out.activations = 8 * gib
-		layers = m.Model.Params*1e9 - m.Model.embedding()
 	}
-	out.weights = m.Precision.bytes()*layers + m.Model.embedding()*2
+	out.weights = m.Precision.bytes()*m.Model.layersParams() + m.Precision.headBytes()*m.Model.embedding()
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -27,7 +28,8 @@ func asFaults(err error, f *sim.Faults) bool {
 	return false
 }
 
-// TestLLMDefaults: the engine's defaults follow the card, and what is derived is filled in.
+// TestLLMDefaults: the engine's defaults follow the card, and the configuration is left as it was given, so that
+// another card takes other ones.
 func TestLLMDefaults(t *testing.T) {
 	for _, row := range []struct {
 		gpu          string
@@ -41,15 +43,10 @@ func TestLLMDefaults(t *testing.T) {
 		if err := m.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		same(t, row.gpu, []int{m.MaxSeqs, m.MaxBatchedTokens}, []int{row.seqs, row.tokens})
-		if m.StepTime.Linear == nil {
-			t.Errorf("%s: no step time", row.gpu)
-		}
-		again := *m
-		if err := again.Validate(); err != nil {
-			t.Fatal(err)
-		}
-		same(t, row.gpu+" validated twice", again, *m)
+		same(t, row.gpu, []int{m.maxSeqs(), m.maxBatchedTokens()}, []int{row.seqs, row.tokens})
+		fresh := NewLLM()
+		fresh.GPU.GPU, fresh.Model.Shape = m.GPU.GPU, m.Model.Shape
+		same(t, row.gpu+" is left as it was given", *m, *fresh)
 	}
 }
 
@@ -87,9 +84,17 @@ func TestLLMValidate(t *testing.T) {
 		{"a negative bound", func(m *LLM) { m.MaxSeqs = -1 }, "max_seqs", "1 or more"},
 		{"no block", func(m *LLM) { m.Block = 0 }, "block", "1 to 1024"},
 		{"all and more of the memory", func(m *LLM) { m.GPUMemoryUtilization = 1.1 }, "gpu_memory_utilization", "at most 100%"},
-		{"an unknown precision", func(m *LLM) { m.Precision = "fp4" }, "precision", "bf16, fp8, int8, int4"},
+		{"an unknown precision", func(m *LLM) { m.Precision = "fp5" }, "precision", "bf16, fp8, int8, int4, fp4, fp32"},
+		{"fp4 where there is none", func(m *LLM) { m.Precision = FP4 }, "precision", "fp4 on b200, gb200"},
+		{"an unknown engine", func(m *LLM) { m.Engine.Name = "tgi" }, "engine.name", "vllm, trtllm, sglang"},
+		{"a version in words", func(m *LLM) { m.Engine.Version = "latest" }, "engine.version", "numbers"},
+		{"an unknown scheduling", func(m *LLM) { m.Engine.Scheduling = "lazy" }, "engine.scheduling", "sync, async"},
+		{"an unknown step time", func(m *LLM) { m.StepTime.Word = "magic" }, "step_time", "physics, linear, roofline"},
+		{"steps that take no time by physics", func(m *LLM) { m.StepTime.Physics = &Coefficients{CR: new(time.Duration)} }, "step_time", "1us to 1h"},
+		{"a coefficient below zero", func(m *LLM) { m.StepTime.Physics = &Coefficients{A: -1} }, "step_time.physics.a", "0 or more"},
+		{"more than the peak", func(m *LLM) { m.StepTime.Roofline = &Roofline{2, 0.3} }, "step_time.roofline.mfu_prefill", "at most 1"},
+		{"more experts used than there are", func(m *LLM) { m.Model.Experts = Experts{Count: 2, Active: 3} }, "model.experts", "active from 1 to count"},
 		{"int8 keys and values", func(m *LLM) { m.KV = INT8 }, "kv", "bf16, fp8"},
-		{"a model with experts", func(m *LLM) { m.Model.Shape, m.TP = shapeNamed("mixtral-8x7b"), 2 }, "model", "step_time.linear beside it"},
 		{"a step that takes no time", func(m *LLM) { m.StepTime.Linear = &Linear{} }, "step_time.linear.base", "1us to 1h"},
 		{"prompts that give time back", func(m *LLM) { m.StepTime.Linear = &Linear{Base: ms, PerPrefillToken: -1} }, "step_time.linear.per_prefill_token", "0s to 1m"},
 		{"several cards without a link", func(m *LLM) { m.TP, m.GPU.Link = 2, 0 }, "gpu.link_gb_s", "above 0 where tp is above 1"},
@@ -112,8 +117,8 @@ func TestLLMValidate(t *testing.T) {
 	}
 }
 
-// TestLLMWithExperts: with a step time of its own, a model with experts runs, its memory from the
-// published parameters.
+// TestLLMWithExperts: with a step time of its own, a model with experts runs, and its memory is that of
+// the published parameters.
 func TestLLMWithExperts(t *testing.T) {
 	m := NewLLM()
 	m.Model.Shape, m.TP, m.StepTime.Linear = shapeNamed("mixtral-8x7b"), 2, &round
@@ -124,5 +129,5 @@ func TestLLMWithExperts(t *testing.T) {
 	s, _ := newScript(m)
 	s.call(0, 0, sim.Request{Prompt: 100, Output: 2})
 	s.run(t)
-	same(t, "done", s.log[0].Done, 22*ms)
+	same(t, "done", s.log[0].Done, defaultIngress+22*ms+defaultResponse)
 }

@@ -1,16 +1,10 @@
 package backend
 
 import (
-	"bytes"
-	"encoding/csv"
-	"math"
-	"strconv"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/headroom-dev/headroom/internal/shareddata"
 )
 
 func TestTablesAreWhole(t *testing.T) {
@@ -40,14 +34,16 @@ func TestTablesAreWhole(t *testing.T) {
 	}
 }
 
-// TestShapesGiveThePublishedFigures: the parameters of dense models follow from their shape within
+// TestShapesGiveThePublishedFigures: the parameters of all models follow from their shape within
 // 3 %, the bytes of keys and values of a token exactly.
 func TestShapesGiveThePublishedFigures(t *testing.T) {
 	for _, s := range Shapes {
 		t.Run(s.Name, func(t *testing.T) {
 			same(t, "bytes of a token", 2*s.kvValues(), float64(s.KVBytes))
-			if s.dense() {
-				near(t, "parameters", float64(s.Layers)*s.layerParams()+s.embedding(), s.Params*1e9, 0.03)
+			near(t, "parameters", s.layersParams()+s.embedding(), s.Params*1e9, 0.03)
+			if s.ActiveParams > 0 {
+				passed := s.commonParams() + s.routedParams()*float64(s.Experts.Active)/float64(s.Experts.Count)
+				near(t, "parameters a token passes", passed+s.embedding(), s.ActiveParams*1e9, 0.03)
 			}
 		})
 	}
@@ -119,7 +115,7 @@ func TestLinearIsOfThePublishedSize(t *testing.T) {
 	if err := m.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	l := *m.StepTime.Linear
+	l := m.physics().linearise(m.maxSeqs())
 	for _, row := range []struct {
 		what           string
 		got, published float64
@@ -155,66 +151,18 @@ func TestPhysicsPrecision(t *testing.T) {
 	same(t, "int4 multiplies in bf16", of("h100", INT4, BF16).perToken, hopper.perToken)
 }
 
-// TestPhysicsMeetsMeasurements is the formula alone against 148 measured points, without a scheduler:
-// the batch of each row is worked out from its concurrency and lengths. These rows come from an engine
-// whose host took 52.8 us a sequence.
-//
-//	q = c / osl prompts begin in a step;  Context = c (isl + osl/2);  Pairs = q isl^2/2;  Seqs = c
-//
-// The GEMM term is taken at c tokens, and in a share q of the steps at c + isl.
-func TestPhysicsMeetsMeasurements(t *testing.T) {
-	rows, err := csv.NewReader(bytes.NewReader(shareddata.Read(t, "measured_vllm_train.csv"))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	errors := map[string]*sample{"Qwen3-32B": {}, "Llama-3.1-70B": {}}
-	for _, row := range rows[1:] {
-		number := func(column int) float64 {
-			v, err := strconv.ParseFloat(row[column], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return v
-		}
-		isl, osl, c, tpot := number(6), number(7), number(8), number(13)/1000
-		m := NewLLM()
-		m.TP = int(number(9))
-		m.Model.Shape, m.GPU.GPU = shapeNamed("qwen3-32b"), gpuNamed("h100")
-		if row[0] == "Llama-3.1-70B" {
-			m.Model.Shape, m.GPU.GPU, m.Precision, m.KV = shapeNamed("llama-3.1-70b"), gpuNamed("h200"), FP8, FP8
-			isl, osl = 0.9*isl, 0.9*osl // that harness draws lengths from 0.8 to 1.0 of these
-		}
-		if c*(isl+osl) > float64(m.memory().blocks(m.Block)*m.Block) {
-			continue // memory binds: the scheduler decides
-		}
-		p := m.physics()
-		p.perSequence = 52.8e-6
-		q := c / osl
-		gemm := func(tokens float64) float64 { return math.Hypot(p.weights, p.perToken*tokens) }
-		got := gemm(c) + q*(gemm(c+isl)-gemm(c)) + p.perContext*c*(isl+osl/2) + p.perPair*q*isl*isl/2 +
-			p.linkPerToken*(c+q*isl) + p.fixed + p.perSequence*c
-		errors[row[0]].add(math.Abs(got-tpot) / tpot)
-	}
-	for name, limit := range map[string]float64{"Qwen3-32B": 0.035, "Llama-3.1-70B": 0.05} {
-		mape, _ := errors[name].meanAndError()
-		t.Logf("%s: mean error %.2f%% over %d rows", name, 100*mape, len(errors[name].values))
-		if len(errors[name].values) < 50 || !(mape <= limit) {
-			t.Errorf("%s: got a mean error of %.2f%% over %d rows, want at most %.1f%% over 50 or more", name, 100*mape, len(errors[name].values), 100*limit)
-		}
-	}
-}
-
 // TestAffineIsTheStepTime: the two ways to ask for the time of a decode step agree, to the rounding
 // of the nanosecond and of a picosecond a token.
 func TestAffineIsTheStepTime(t *testing.T) {
 	p := func() physics { m := NewLLM(); return m.physics() }()
+	experts := func() physics { m := NewLLM(); m.Model.Shape = shapeNamed("mixtral-8x7b"); return m.physics() }()
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 1024).Draw(t, "decoding")
 		b := Batch{Decode: n, Seqs: n, Context: rapid.Int64Range(0, 500_000).Draw(t, "context")}
 		for _, model := range []interface {
 			StepTime
 			Affine
-		}{p, Linear{Base: time.Duration(n) * time.Microsecond, PerSequence: 35561}} {
+		}{p, experts, Linear{Base: time.Duration(n) * time.Microsecond, PerSequence: 35561}} {
 			base, slope := model.Affine(b)
 			got := time.Duration((base + slope*b.Context) / picoseconds)
 			if d := got - model.StepTime(b); d.Abs() > 2+time.Duration(b.Context/1000) {

@@ -59,8 +59,8 @@ func TestAdmissionBoundsTheQueue(t *testing.T) {
 	m := fastLLM(t)
 	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: "least-conn", Admission: Admission{Queue: pointer(50)}}
 	most, refused := 0, 0
-	records := traffic{seed: 1, calls: 20_000, rate: 1000, request: func(int) sim.Request {
-		return sim.Request{Prompt: 512, Output: 128}
+	records := traffic{seed: 1, calls: 20_000, rate: 1000, request: func(call int) sim.Request {
+		return sim.Request{Prompt: 512, Output: 64 + call*37%129} // not all alike, or they march in step
 	}}.carry(t, func(env sim.Env) sim.Handler {
 		running := s.Start(env)
 		return func(r sim.Request) sim.Reply {

@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -23,44 +25,73 @@ type randomCase struct {
 	grid    time.Duration // arrivals and patience are multiples of it, so that they meet boundaries; 0: they never do
 	prompts int           // longest
 	outputs int
+	keys    int  // different prompts; 0: none is known by a key
 	patient bool // nobody goes
 	watched int  // every so manieth call asks for its tokens; 0: none
+	clients int  // callers that each wait for an answer before they call again; 0: calls come by themselves
+	pace    []paceChange
+}
+
+// A paceChange is a factor of step times from a moment on.
+type paceChange struct {
+	at     time.Duration
+	factor float64
 }
 
 func drawCase(t *rapid.T) randomCase {
 	seqs := rapid.SampledFrom([]int{1, 2, 3, 8, 64}).Draw(t, "seqs")
+	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
 	c := randomCase{
 		size: engineSize{
-			seqs:   seqs,
-			tokens: seqs + rapid.SampledFrom([]int{0, 1, 50, 2048}).Draw(t, "budget beside the decoders"),
-			limit:  rapid.SampledFrom([]int{-1, -1, 0, 5}).Draw(t, "limit"),
-			block:  16,
-			blocks: rapid.IntRange(20, 200).Draw(t, "blocks"),
-			cancel: rapid.SampledFrom([]Cancel{CancelFree, CancelQueued, CancelZombie}).Draw(t, "cancel"),
+			seqs:      seqs,
+			tokens:    seqs + rapid.SampledFrom([]int{0, 1, 50, 2048}).Draw(t, "budget beside the decoders"),
+			limit:     rapid.SampledFrom([]int{-1, -1, 0, 5}).Draw(t, "limit"),
+			block:     rapid.SampledFrom([]int{16, 16, 5, 1}).Draw(t, "block"),
+			blocks:    rapid.IntRange(20, 670).Draw(t, "blocks"),
+			watermark: rapid.SampledFrom([]int{0, 0, 0, 3}).Draw(t, "watermark"),
+			threshold: rapid.SampledFrom([]int{0, 0, 0, 7, 100}).Draw(t, "threshold"),
+			whole:     rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "whole"),
+			caching:   flag("caching"), reserve: flag("reserve"), byClass: flag("by class"), async: flag("async"),
+			ingress:  rapid.SampledFrom([]time.Duration{0, 9 * ms, 9*ms + 1}).Draw(t, "ingress"),
+			response: rapid.SampledFrom([]time.Duration{0, 46 * time.Microsecond}).Draw(t, "response"),
+			cancel:   rapid.SampledFrom([]Cancel{CancelFree, CancelQueued, CancelZombie}).Draw(t, "cancel"),
 		},
 		seed:    rapid.Uint64().Draw(t, "seed"),
-		calls:   rapid.IntRange(1, 150).Draw(t, "calls"),
+		calls:   rapid.IntRange(1, 200).Draw(t, "calls"),
 		gap:     time.Duration(rapid.IntRange(1, 400).Draw(t, "gap")) * ms,
 		prompts: rapid.SampledFrom([]int{1, 40, 400}).Draw(t, "prompts"),
-		outputs: rapid.SampledFrom([]int{1, 10, 100}).Draw(t, "outputs"),
-		patient: rapid.Bool().Draw(t, "patient"),
-		watched: rapid.SampledFrom([]int{0, 0, 7}).Draw(t, "watched"),
+		outputs: rapid.SampledFrom([]int{1, 10, 100, 300}).Draw(t, "outputs"),
+		keys:    rapid.SampledFrom([]int{0, 1, 5}).Draw(t, "keys"),
+		patient: flag("patient"),
+		watched: rapid.SampledFrom([]int{0, 0, 0, 7}).Draw(t, "watched"),
+		clients: rapid.SampledFrom([]int{0, 0, 1, 10, 70}).Draw(t, "clients"),
 	}
-	if rapid.Bool().Draw(t, "physics") {
+	if flag("physics") {
 		c.time = NewLLM().physics() // its steps grow with the context and are no whole nanoseconds
 	} else {
 		c.time = Linear{Base: 10 * ms, PerPrefillToken: ms, PerSequence: ms}
 		c.grid = rapid.SampledFrom([]time.Duration{0, ms, 11 * ms}).Draw(t, "grid")
 	}
-	if c.grid > 0 {
+	if c.grid > 0 || c.clients > 0 {
 		c.size.limit = -1 // whether there is room in the very instant of a boundary depends on who comes first
+	}
+	for at := time.Duration(0); c.grid == 0 && flag("another pace"); {
+		at += time.Duration(rapid.Int64Range(1, 3e9).Draw(t, "until"))
+		c.pace = append(c.pace, paceChange{at, rapid.SampledFrom([]float64{0.3, 1, 2, math.Inf(1)}).Draw(t, "pace")})
+	}
+	if len(c.pace) > 0 {
+		c.pace = append(c.pace, paceChange{c.pace[len(c.pace)-1].at + 1234567, 1.5})
 	}
 	return c
 }
 
 func (c randomCase) request(call int) sim.Request {
 	r := sim.NewStream(c.seed, "lengths").For(call, 0)
-	return sim.Request{Prompt: 1 + r.IntN(c.prompts), Output: 1 + r.IntN(c.outputs)}
+	q := sim.Request{Prompt: 1 + r.IntN(c.prompts), Output: 1 + r.IntN(c.outputs), Priority: sim.Priority(r.IntN(3))}
+	if c.keys > 0 {
+		q.Key = 1 + uint64(r.IntN(c.keys))
+	}
+	return q
 }
 
 // onGrid moves a time to the grid.
@@ -71,87 +102,133 @@ func (c randomCase) onGrid(d time.Duration) time.Duration {
 	return d.Round(c.grid)
 }
 
-// run carries the calls, and returns records in the order of the schedule.
-func (c randomCase) run(t tester, model Model) ([]record, sim.Cost) {
+// A result is all that can be seen of a run.
+type result struct {
+	Records []record // in the order of the schedule
+	Cost    sim.Cost
+	Gaps    map[time.Duration]int64
+	Levels  []float64 // read at moments that are no boundaries
+}
+
+// run carries the calls.
+func (c randomCase) run(t tester, model Model) result {
 	t.Helper()
 	w := sim.NewWorld(c.seed)
-	handle := model.Start(w).Handle
-	records := make([]record, c.calls)
-	var cost sim.Cost
-	at := time.Duration(0)
+	replica := model.Start(w)
+	out := result{Records: make([]record, c.calls), Gaps: map[time.Duration]int64{}}
+	out.Cost.Gap = func(d time.Duration, n int64) { out.Gaps[d] += n }
 	draws := w.Rand("arrivals")
-	for i := range records {
+	next := 0
+	one := func(i int, arrival time.Duration, patience time.Duration) {
+		request := c.request(i)
+		request.Call, request.Cost = i, &out.Cost
+		seen := 0
+		if c.watched > 0 && i%c.watched == 0 {
+			request.Token = func(n int) {
+				if seen++; seen != n {
+					t.Errorf("call %d: got token %d after %d", i, n, seen-1)
+				}
+			}
+		}
+		reply := sim.Within(w, patience, replica.Handle, request)
+		if request.Token != nil && reply.Outcome == sim.OK && seen != reply.Tokens {
+			t.Errorf("call %d: saw %d tokens of %d", i, seen, reply.Tokens)
+		}
+		if w.Now() > arrival+patience && !c.patient {
+			t.Errorf("call %d: ended at %v, after its patience of %v", i, w.Now(), patience)
+		}
+		out.Records[i] = record{i, arrival, w.Now(), reply}
+	}
+	at := time.Duration(0)
+	plan := func(i int) (arrival, patience time.Duration) {
 		r := draws.For(i, 0)
 		at += time.Duration(r.ExpFloat64() * float64(c.gap))
-		arrival, patience := c.onGrid(at), sim.Forever
+		arrival, patience = c.onGrid(at), sim.Forever
 		if !c.patient {
 			patience = c.onGrid(time.Duration(r.ExpFloat64() * float64(2*time.Second)))
 		}
+		return arrival, patience
+	}
+	for range c.clients {
+		w.Go(func() {
+			for next < c.calls {
+				i := next
+				next++
+				_, patience := plan(i)
+				one(i, w.Now(), patience)
+				sim.Sleep(w, time.Duration(1+i%3*1e6), nil)
+			}
+		})
+	}
+	for i := 0; c.clients == 0 && i < c.calls; i++ {
+		arrival, patience := plan(i)
 		// Calls come by an event, or out of a sleep of a length of its own: so in the instant of a
 		// boundary some come before its event and some behind.
 		asleep := time.Duration(i%4) * arrival / 3
 		w.At(arrival-asleep, func() {
 			w.Go(func() {
 				sim.Sleep(w, asleep, nil)
-				request := c.request(i)
-				request.Call, request.Cost = i, &cost
-				seen := 0
-				if c.watched > 0 && i%c.watched == 0 {
-					request.Token = func(n int) {
-						if seen++; seen != n {
-							t.Errorf("call %d: got token %d after %d", i, n, seen-1)
-						}
-					}
-				}
-				reply := sim.Within(w, patience, handle, request)
-				if request.Token != nil && reply.Outcome == sim.OK && seen != reply.Tokens {
-					t.Errorf("call %d: saw %d tokens of %d", i, seen, reply.Tokens)
-				}
-				if w.Now() > arrival+patience && !c.patient {
-					t.Errorf("call %d: ended at %v, after its patience of %v", i, w.Now(), patience)
-				}
-				records[i] = record{i, arrival, w.Now(), reply}
+				one(i, arrival, patience)
 			})
+		})
+	}
+	for _, p := range c.pace {
+		w.At(p.at, func() { replica.Pace(p.factor) })
+	}
+	for i := range 20 {
+		w.At(time.Duration(i*i)*37_123_457+500_011, func() {
+			n := replica.Counters()
+			out.Levels = append(out.Levels, float64(replica.Prompts()), float64(n.Generated), float64(n.Steps), float64(n.CacheHits), replica.Busy().Seconds())
+			for _, g := range replica.Gauges {
+				out.Levels = append(out.Levels, g.Read())
+			}
 		})
 	}
 	if blocked := w.Run(sim.Forever); blocked != 0 {
 		t.Fatalf("got %d processes left over, want 0", blocked)
 	}
-	return records, cost
+	out.Cost.Gap = nil
+	return out
 }
 
-// TestSkippingChangesNothing: one event for many steps gives the same replies, the same work and the
-// same counts, to the last bit, as an event for each step.
+// TestSkippingChangesNothing: one event for many steps, and a batch formed without looking at each of
+// its sequences, give the same replies, the same work, gaps, levels and counts, to the last bit, as an
+// event for each step and a batch formed by the book.
 func TestSkippingChangesNothing(t *testing.T) {
-	skipped, events := int64(0), int64(0)
-	for range 10 { // the interesting cases are one in some hundred
+	skipped, events, preempted, hits := int64(0), int64(0), int64(0), int64(0)
+	rounds := 40 // of a hundred cases: the interesting ones are one in some hundred
+	if testing.Short() {
+		rounds = 4
+	}
+	for range rounds {
 		rapid.Check(t, func(t *rapid.T) {
 			c := drawCase(t)
 			skipping := &engineModel{size: c.size, time: c.time}
 			single := &engineModel{size: c.size, time: c.time, single: true}
-			got, gotCost := c.run(t, skipping)
-			want, wantCost := c.run(t, single)
-			if !slices.Equal(got, want) { // cmp.Diff is slow; it is for the message
-				same(t, "records", got, want)
+			got, want := c.run(t, skipping), c.run(t, single)
+			if !reflect.DeepEqual(got, want) { // cmp.Diff is slow; it is for the message
+				same(t, "results", got, want)
 			}
-			same(t, "work", []time.Duration{gotCost.Work, gotCost.Wasted}, []time.Duration{wantCost.Work, wantCost.Wasted})
 			checkEngine(t, skipping.last)
 			checkEngine(t, single.last)
 			a, b := skipping.last.totals, single.last.totals
 			skipped += b.events - a.events
 			events += b.events
+			preempted += a.preempted
+			hits += a.hits
 			a.events, b.events = 0, 0
 			if a != b {
 				t.Errorf("totals: got %+v, want %+v", a, b)
 			}
-			if gotCost.Wasted > gotCost.Work {
-				t.Errorf("got %v of wasted work in %v of work", gotCost.Wasted, gotCost.Work)
+			if got.Cost.Wasted > got.Cost.Work || got.Cost.Recomputed > got.Cost.Work {
+				t.Errorf("got %v of wasted and %v of repeated work in %v of work", got.Cost.Wasted, got.Cost.Recomputed, got.Cost.Work)
 			}
 		})
 	}
-	if skipped < events/4 {
-		t.Errorf("got %d of %d events skipped: the test does not test", skipped, events)
+	if skipped < events/4 || preempted == 0 {
+		t.Errorf("got %d of %d events skipped and %d preemptions: the test does not test", skipped, events, preempted)
 	}
+	t.Logf("%d of %d events skipped, %d preemptions, %d tokens found in the cache", skipped, events, preempted, hits)
 }
 
 // TestStretchArithmetic: a stretch cut in two ends at the same picosecond and costs the same.

@@ -21,6 +21,7 @@ type GPU struct {
 	BF16       float64 `yaml:"bf16_tflops"`          // peak, TFLOPS
 	FP8        float64 `yaml:"fp8_tflops,omitempty"` // peak, TFLOPS; 0: the card has no fp8
 	INT8       float64 `yaml:"int8_tops,omitempty"`  // peak, TOPS; 0: the card has no int8
+	FP4        float64 `yaml:"fp4_tflops,omitempty"` // peak, TFLOPS; 0: the card has no fp4
 	Link       float64 `yaml:"link_gb_s,omitempty"`  // to another card, GB/s one way; only tp > 1 needs it
 	Source     string  `yaml:"source,omitempty"`     // where the figures come from
 	Unverified string  `yaml:"unverified,omitempty"` // the figures not checked against a second source
@@ -38,6 +39,8 @@ type Shape struct {
 	Vocab        int     `yaml:"vocab"`                        // words
 	Tied         bool    `yaml:"tied,omitempty"`               // embedding and head are one matrix
 	Latent       int     `yaml:"latent,omitempty"`             // multi-head latent attention: values per token and layer; 0: keys and values by head
+	Rope         int     `yaml:"rope,omitempty"`               // of the latent, the part that holds positions and is no value
+	QueryRank    int     `yaml:"query_rank,omitempty"`         // width that the queries of latent attention pass through; 0: none
 	Experts      Experts `yaml:"experts,omitempty"`            // zero: a dense model
 	Params       float64 `yaml:"params_b,omitempty"`           // 10^9 parameters, as published
 	ActiveParams float64 `yaml:"active_params_b,omitempty"`    // of them used by a token; 0: all
@@ -47,10 +50,11 @@ type Shape struct {
 
 // Experts says how a mixture-of-experts model is built.
 type Experts struct {
-	Count  int `yaml:"count"`                  // routed experts in a layer
-	Active int `yaml:"active"`                 // of them used by a token
-	Shared int `yaml:"shared,omitempty"`       // experts used by every token
-	Dense  int `yaml:"dense_layers,omitempty"` // first layers that have none
+	Count   int `yaml:"count"`                  // routed experts in a layer
+	Active  int `yaml:"active"`                 // of them used by a token
+	Shared  int `yaml:"shared,omitempty"`       // experts used by every token
+	Dense   int `yaml:"dense_layers,omitempty"` // first layers that have none
+	DenseFF int `yaml:"dense_ff,omitempty"`     // width of the feed-forward part of those
 }
 
 // GPUs are the cards there are, and Shapes the language models, in the order of their tables.

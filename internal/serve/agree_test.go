@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -15,33 +16,41 @@ import (
 
 // The band within which the two times must agree, over agreeSeeds pairs of runs.
 const (
-	agreeSeeds    = 8
+	agreeSeeds    = 5
 	agreeSuccess  = 0.02 // of success, in the mean, in each phase
 	agreeOneSeed  = 0.06 // of success, in any one seed
 	agreeP95      = 0.10 // of the P95 of the answered calls, in the mean
 	agreeLeastP95 = 50   // answered calls of a phase, over all seeds, to have a P95 worth comparing
 )
 
-// agreeScenarios are short on purpose: a run takes as long as its load. Service times are long against
-// what a busy machine adds to each call (a millisecond or two), and patience is short, so that retries
-// and timeouts happen; both models refuse, and both strategies that wait do wait.
+// agreeScenarios are short on purpose: a run takes as long as its load. Service times and steps are long
+// against what the machine adds (a slow card in llm), and patience is short, so that retries and timeouts
+// happen; both models refuse, and both strategies that wait do wait.
 var agreeScenarios = map[string]string{
 	"queue": `
-load: {phases: [{name: before, rate: 40/s, for: 1s}, {name: spike, rate: 200/s, for: 1500ms}, {name: recovery, rate: 50/s, for: 3s}]}
+load: {phases: [{name: before, rate: 40/s, for: 1s}, {name: spike, rate: 200/s, for: 1500ms}, {name: recovery, rate: 50/s, for: 2s}]}
 requests: {prompt: 16, output: 1, users: 50, keys: {zipf: {s: 1, n: 500}}, patience: 1500ms}
 service: {model: {queue: {servers: 20, service: {lognormal: {mean: 200ms, p99: 700ms}}}}, admission: {queue: 20}}
 strategies: [sync, {pooled: {size: 30, wait: 700ms}}, {backoff: {tries: 4, base: 200ms, cap: 1s}}]
 `,
 	"llm": `
-load: {phases: [{name: before, rate: 30/s, for: 1s}, {name: spike, rate: 150/s, for: 1500ms}, {name: recovery, rate: 40/s, for: 3s}]}
-requests: {prompt: {lognormal: {mean: 128, p99: 512}}, output: {lognormal: {mean: 40, p99: 120}}, users: 50, keys: {zipf: {s: 1, n: 500}}, patience: 2s}
-service: {model: {llm: {max_seqs: 12}}, replicas: 2, balance: least-conn, admission: {queue: 16}}
+load: {phases: [{name: before, rate: 20/s, for: 1s}, {name: spike, rate: 130/s, for: 1500ms}, {name: recovery, rate: 25/s, for: 2s}]}
+requests: {prompt: {lognormal: {mean: 64, p99: 256}}, output: {lognormal: {mean: 16, p99: 48}}, users: 50, keys: {zipf: {s: 1, n: 500}}, patience: 2s}
+service: {model: {llm: {gpu: l4, precision: fp8, max_seqs: 12}}, replicas: 2, balance: least-conn, admission: {queue: 16}}
 strategies: [sync, {pooled: {size: 32, wait: 1s}}, {backoff: {tries: 4, base: 200ms, cap: 1s}}]
 `,
 }
 
-// served runs one strategy and seed live, against a server of its own.
-func served(t *testing.T, p *harness.Plan, c harness.Contender, seed uint64) []report.Record {
+// A live run is worth comparing only where the machine kept up: calls started in time, and so did what
+// the service does by itself. A machine with other things to do (tests of other packages) does not.
+const (
+	healthyStart = 20 * time.Millisecond // P99 of the calls' start lag
+	healthyLag   = 20 * time.Millisecond // P99 of the service's events
+)
+
+// served runs one strategy and seed live, against a server of its own, and reports whether the machine
+// kept up.
+func served(t *testing.T, p *harness.Plan, c harness.Contender, seed uint64) (records []report.Record, healthy bool) {
 	t.Helper()
 	s, err := New(Options{Plan: p, Seed: seed})
 	if err != nil {
@@ -52,7 +61,6 @@ func served(t *testing.T, p *harness.Plan, c harness.Contender, seed uint64) []r
 		t.Fatal(err)
 	}
 	defer e.Close()
-	var records []report.Record
 	run := harness.LiveRun{
 		Name: c.Name, Strategy: c.New(), Seed: seed, Patience: p.Scenario.Requests.Patience, Closed: -1,
 		Schedule: func() (harness.Source, error) { return p.Scenario.Schedule(seed) },
@@ -65,10 +73,12 @@ func served(t *testing.T, p *harness.Plan, c harness.Contender, seed uint64) []r
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lag := side.Validity.StartLagP99MS; lag != nil && *lag > 50 {
-		t.Logf("%s, seed %d: calls started up to %.0f ms late (P99)", c.Name, seed, *lag)
-	}
-	return records
+	late := 0.0
+	s.wall.Do(func() {
+		total, upTo := s.late.cumulated()
+		late = 1 - float64(upTo[healthyLag.Seconds()])/float64(total)
+	})
+	return records, late < 0.01 && *side.Validity.StartLagP99MS < float64(healthyStart.Milliseconds())
 }
 
 func virtual(t *testing.T, p *harness.Plan, c harness.Contender, seed uint64) (records []report.Record) {
@@ -112,50 +122,82 @@ func TestTwoTimesAgree(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of real time")
 	}
-	type contest struct {
-		plan      *harness.Plan
-		contender harness.Contender
-		both      [][2][]report.Record
-	}
-	var all []contest
-	var ran sync.WaitGroup
-	free := make(chan struct{}, agreeAtOnce)
+	var all []*pairing
+	var lists [][]*pairing
 	for _, model := range []string{"queue", "llm"} {
 		p := readPlan(t, model, agreeScenarios[model])
 		for _, c := range p.Strategies {
-			one := contest{p, c, make([][2][]report.Record, agreeSeeds)}
-			all = append(all, one)
-			for i := range one.both {
-				seed := uint64(i + 1)
-				one.both[i][0] = virtual(t, p, c, seed)
-				ran.Go(func() {
-					free <- struct{}{}
-					defer func() { <-free }()
-					one.both[i][1] = served(t, p, c, seed)
-				})
+			var list []*pairing
+			for seed := range uint64(agreeSeeds) {
+				list = append(list, &pairing{plan: p, contender: c, seed: seed + 1, virtual: virtual(t, p, c, seed+1)})
 			}
+			all, lists = append(all, list...), append(lists, list)
 		}
 	}
-	ran.Wait()
-	for _, one := range all {
-		t.Run(one.plan.Scenario.Name+"/"+one.contender.Name, func(t *testing.T) { agreeing(t, one.plan, one.both) })
+	carry(t, all, 6)
+	for _, list := range lists {
+		t.Run(list[0].plan.Scenario.Name+"/"+list[0].contender.Name, func(t *testing.T) { agreeing(t, list) })
 	}
 }
 
-// agreeAtOnce bounds the live runs at once: each takes about a twentieth of a core, and a machine that
-// is busy adds its own delays.
-const agreeAtOnce = 12
+// A pairing is one strategy and seed in both times.
+type pairing struct {
+	plan          *harness.Plan
+	contender     harness.Contender
+	seed          uint64
+	virtual, live []report.Record
+	healthy       bool // the live run met a machine that kept up
+}
 
-func agreeing(t *testing.T, p *harness.Plan, both [][2][]report.Record) {
-	for phase, span := range p.Scenario.Spans() {
+// carry runs pairings live, so many at once.
+func carry(t *testing.T, all []*pairing, atOnce int) {
+	t.Helper()
+	var ran sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for _, one := range all {
+		ran.Go(func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			one.live, one.healthy = served(t, one.plan, one.contender, one.seed)
+		})
+	}
+	ran.Wait()
+}
+
+// agreeing holds the pairs of one strategy to the band. What was measured on a machine that was busy
+// with other things is measured once more, with less beside it, before it may count against the band.
+func agreeing(t *testing.T, list []*pairing) {
+	t.Helper()
+	busy := func() []*pairing {
+		return slices.DeleteFunc(slices.Clone(list), func(p *pairing) bool { return p.healthy })
+	}
+	faults := outside(t, list)
+	if again := busy(); len(faults) > 0 && len(again) > 0 {
+		t.Logf("%d of %d runs met a busy machine, and are made again: %q", len(again), len(list), faults)
+		carry(t, again, 3)
+		faults = outside(t, list)
+	}
+	if n := len(busy()); len(faults) > 0 && n > 0 {
+		t.Skipf("this machine was too busy in %d of %d runs, twice: %q", n, len(list), faults)
+	}
+	for _, fault := range faults {
+		t.Error(fault)
+	}
+}
+
+// outside lists what lies outside of the band.
+func outside(t *testing.T, list []*pairing) (faults []string) {
+	t.Helper()
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	for phase, span := range list[0].plan.Scenario.Spans() {
 		var all []pairOf
 		answered := 0
-		for i := range both {
-			one, n := compare(both[i][0], both[i][1], phase)
+		for _, pair := range list {
+			one, n := compare(pair.virtual, pair.live, phase)
 			all = append(all, one)
 			answered += n
 			if d := one.success[1] - one.success[0]; math.Abs(d) > agreeOneSeed {
-				t.Errorf("%s, seed %d: success %.3f in virtual time, %.3f served: %+.3f, allowed ±%.2f", span.Name, i+1, one.success[0], one.success[1], d, agreeOneSeed)
+				fault("%s, seed %d: success %.3f in virtual time, %.3f served: %+.3f, allowed ±%.2f", span.Name, pair.seed, one.success[0], one.success[1], d, agreeOneSeed)
 			}
 		}
 		mean := func(value func(pairOf) float64) (sum float64) {
@@ -169,10 +211,11 @@ func agreeing(t *testing.T, p *harness.Plan, both [][2][]report.Record) {
 		t.Logf("%-8s success %.3f virtual, %+.4f served; P95 %.0f ms virtual, %+.1f %% served; %d answered", span.Name,
 			mean(func(p pairOf) float64 { return p.success[0] }), success, before*1e3, 100*(after/before-1), answered)
 		if math.Abs(success) > agreeSuccess {
-			t.Errorf("%s: success differs by %+.4f in the mean, allowed ±%.2f", span.Name, success, agreeSuccess)
+			fault("%s: success differs by %+.4f in the mean, allowed ±%.2f", span.Name, success, agreeSuccess)
 		}
 		if answered >= agreeLeastP95 && math.Abs(after/before-1) > agreeP95 {
-			t.Errorf("%s: P95 is %.0f ms in virtual time and %.0f ms served: %+.1f %%, allowed ±%.0f %%", span.Name, before*1e3, after*1e3, 100*(after/before-1), 100*agreeP95)
+			fault("%s: P95 is %.0f ms in virtual time and %.0f ms served: %+.1f %%, allowed ±%.0f %%", span.Name, before*1e3, after*1e3, 100*(after/before-1), 100*agreeP95)
 		}
 	}
+	return faults
 }

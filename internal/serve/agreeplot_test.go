@@ -36,7 +36,7 @@ func TestDrawAgreement(t *testing.T) {
 	}
 	panels := make([][]*plot.Plot, 2)
 	for i, model := range []string{"queue", "llm"} {
-		text := strings.NewReplacer("for: 1s", "for: 10s", "for: 1500ms", "for: 10s", "for: 3s", "for: 15s").Replace(agreeScenarios[model])
+		text := strings.NewReplacer("for: 1s", "for: 10s", "for: 1500ms", "for: 10s", "for: 2s", "for: 15s").Replace(agreeScenarios[model])
 		p := readPlan(t, model, text)
 		both := bothTimes(t, p, p.Strategies[2])
 		panels[i] = []*plot.Plot{
@@ -72,7 +72,7 @@ func bothTimes(t *testing.T, p *harness.Plan, c harness.Contender) (both [2][]re
 	for i := range live {
 		seed := uint64(i + 1)
 		both[0] = append(both[0], virtual(t, p, c, seed)...)
-		ran.Go(func() { live[i] = served(t, p, c, seed) })
+		ran.Go(func() { live[i], _ = served(t, p, c, seed) })
 	}
 	ran.Wait()
 	both[1] = slices.Concat(live...)

@@ -195,10 +195,10 @@ func TestDeepSeekClosesConnections(t *testing.T) {
 		last    time.Duration
 		whole   bool
 	}{
-		{"deepseek", 9 * time.Minute, 40 * time.Minute, true},
-		{"deepseek", 11 * time.Minute, 12 * time.Minute, false},
-		{"deepseek-2025", 11 * time.Minute, 29 * time.Minute, true},
-		{"deepseek-2025", 11 * time.Minute, 31 * time.Minute, false},
+		{"deepseek", 5 * time.Minute, 40 * time.Minute, true},
+		{"deepseek", 15 * time.Minute, 16 * time.Minute, false},
+		{"deepseek-2025", 11 * time.Minute, 25 * time.Minute, true},
+		{"deepseek-2025", 11 * time.Minute, 36 * time.Minute, false},
 	} {
 		answers := func(env sim.Env, r sim.Request) sim.Reply {
 			for n, at := range []time.Duration{row.first, row.last - row.first} {
@@ -209,7 +209,7 @@ func TestDeepSeekClosesConnections(t *testing.T) {
 			}
 			return sim.Reply{Outcome: sim.OK, Status: 200, Tokens: 2}
 		}
-		_, url := start(t, Options{Plan: script(t, row.profile, answers), Speed: 6000})
+		_, url := start(t, Options{Plan: script(t, row.profile, answers), Speed: 3000})
 		got, err := try(t.Context(), url+"/v1/completions", `{"prompt":"x","stream":true}`)
 		if whole := err == nil && strings.HasSuffix(got.body, "[DONE]\n\n"); whole != row.whole {
 			t.Errorf("%s, tokens at %v and %v: whole %v (%v), want %v", row.profile, row.first, row.last, whole, err, row.whole)

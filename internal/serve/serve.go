@@ -108,7 +108,10 @@ func (s *Server) Names() (scenario string, classes []string) {
 // Close ends the service: nothing of it happens any more. No call may be inside.
 func (s *Server) Close() {
 	s.stopped.Store(true)
-	s.wall.Do(s.clock.close)
+	s.wall.Do(func() {
+		s.running.Stop()
+		s.clock.close()
+	})
 	s.wall.Wait()
 }
 

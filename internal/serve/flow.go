@@ -51,7 +51,8 @@ func (s *Server) enter(a *ask) *exchange {
 			for range a.n {
 				f := &flow{exchange: x, prompt: p, number: len(x.flows), gaps: newHistogram(perTokenBuckets)}
 				x.flows = append(x.flows, f)
-				s.wall.Go(func() { f.run(s.request(f)) })
+				r := s.request(f)
+				s.wall.Go(func() { f.run(r) })
 			}
 		}
 	})
@@ -74,10 +75,8 @@ func (s *Server) request(f *flow) sim.Request {
 		r.Call = s.calls
 		s.calls++
 	}
-	if a.id.given {
-		f.id = fmt.Sprintf("%x-%x", a.id.call, a.id.attempt)
-	} else {
-		f.id = fmt.Sprintf("%016x", mix(uint64(r.Call)^s.options.Seed))
+	if f.number == 0 {
+		f.id = fmt.Sprintf("%016x", mix(uint64(r.Call)^uint64(r.Attempt)<<48^s.options.Seed))
 	}
 	if a.patience > 0 {
 		r.Deadline = s.clock.Now() + a.patience

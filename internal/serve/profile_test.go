@@ -130,6 +130,31 @@ func TestLimitHeaders(t *testing.T) {
 	}
 }
 
+// A scenario's token bucket shows in the headers of answers and refusals alike: here 60 requests and
+// 6,000 tokens a minute, of which a call costs one and 150 (its prompt and max_tokens).
+func TestLimitHeadersOfABucket(t *testing.T) {
+	_, url := start(t, Options{Plan: planned(t, "{model: {queue: {service: 1ms}}, admission: {bucket: {rate: 1/s, burst: 60, tokens: 100/s, tokens_burst: 300}}, profile: openai}")})
+	ask := func() answer {
+		return post(t, url+"/v1/completions", `{"prompt":"x","max_tokens":100,"ignore_eos":true}`, "X-Headroom-Prompt-Tokens: 50")
+	}
+	first := ask()
+	if got := first.header.Get("x-ratelimit-limit-requests") + " " + first.header.Get("x-ratelimit-remaining-requests"); first.status != 200 || got != "60 59" {
+		t.Errorf("got %d, requests %q, want 60 59", first.status, got)
+	}
+	var refused answer
+	for range 5 {
+		if refused = ask(); refused.status != 200 {
+			break
+		}
+	}
+	if refused.status != 429 || !strings.Contains(refused.body, `"type":"tokens"`) || refused.header.Get("Retry-After") == "" {
+		t.Errorf("got %d %s %v, want 429 for want of tokens", refused.status, refused.body, refused.header)
+	}
+	if limit := refused.header.Get("x-ratelimit-limit-tokens"); limit != "300" {
+		t.Errorf("got a limit of %q tokens, want 300", limit)
+	}
+}
+
 func TestShortReset(t *testing.T) {
 	for d, want := range map[time.Duration]string{12 * time.Millisecond: "12ms", 6 * time.Minute: "6m0s", 8640 * time.Millisecond: "8.64s", 1500*time.Millisecond + 7: "1.5s"} {
 		if got := shortReset(d); got != want {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -43,6 +44,24 @@ func BenchmarkLLM(b *testing.B) {
 			benchmark(b, m, load.share*m.Capacity(512, 128), sim.Request{Prompt: 512, Output: 128})
 		})
 	}
+}
+
+// BenchmarkLLMOutputs is the same load of a replica by outputs of one and of ten times the length: what a
+// call costs must not follow its length.
+func BenchmarkLLMOutputs(b *testing.B) {
+	for _, output := range []int{128, 1280} {
+		b.Run(strconv.Itoa(output), func(b *testing.B) {
+			m := fastLLM(b)
+			benchmark(b, m, 0.8*m.Capacity(512, float64(output)), sim.Request{Prompt: 512, Output: output})
+		})
+	}
+}
+
+// BenchmarkLLMTight is a replica whose memory is too small for the calls it admits, so that it throws
+// some out.
+func BenchmarkLLMTight(b *testing.B) {
+	m := longPrompts(b, false, 64)
+	benchmark(b, m, 0.8*m.Capacity(4000, 1000), sim.Request{Prompt: 4000, Output: 1000})
 }
 
 // BenchmarkService is the default scenario's service in its spike: three replicas behind least

@@ -87,6 +87,7 @@ type engineSize struct {
 // engineTotals count what an engine has done.
 type engineTotals struct {
 	arrived, refused, finished, abandoned int64
+	dropped                               int64 // sequences that ended before their last token
 	steps, events                         int64
 	prefilled, decoded                    int64 // tokens computed, those computed again included
 	emitted                               int64 // tokens
@@ -125,6 +126,7 @@ func (e *engine) handle(r sim.Request) sim.Reply {
 	}
 	s := e.fresh()
 	s.cost, s.token, s.priority, s.prompt, s.output = r.Cost, r.Token, r.Priority, prompt, output
+	s.names = promptNames{prefix: r.Prefix, key: r.Key, owner: uint64(e.totals.arrived), prompt: prompt, block: e.block}
 	s.arrival, s.visible = e.totals.arrived, e.env.Now()+e.ingress
 	e.arriving.join(s)
 	e.totals.pending += int64(prompt)
@@ -169,7 +171,7 @@ func (e *engine) fresh() *sequence {
 	}
 	s := e.unused[last]
 	e.unused = e.unused[:last]
-	*s = sequence{life: s.life}
+	*s = sequence{life: s.life, kv: holding{parts: s.kv.parts}}
 	return s
 }
 
@@ -257,6 +259,12 @@ func (e *engine) leaveQueue(s *sequence) {
 			e.shorten(e.boundaryAfter(e.env.Now())) // the next may need less memory
 		}
 	}
+	e.end(s)
+}
+
+// end is the end of a sequence that holds nothing and will not go on.
+func (e *engine) end(s *sequence) {
+	e.totals.dropped++
 	e.unpend(s)
 	e.book(s)
 	e.recycle(s)
@@ -297,9 +305,7 @@ func (e *engine) drop(now time.Duration) {
 			e.leaveQueue(s)
 		default:
 			e.release(s, true)
-			e.unpend(s)
-			e.book(s)
-			e.recycle(s)
+			e.end(s)
 		}
 	}
 	clear(e.leaving[len(kept):])
@@ -328,7 +334,10 @@ func (e *engine) release(s *sequence, final bool) {
 	}
 	s.stage = ended
 	e.running.leave(s)
-	e.pool.release(&s.kv, final)
+	if !final {
+		e.pool.fill(&s.kv, s.computed) // its outputs can be found when it comes in again
+	}
+	e.pool.release(&s.kv)
 }
 
 // finish ends a sequence whose last token has come at the boundary now, and sends its answer.

@@ -402,6 +402,48 @@ func TestEngineConserves(t *testing.T) {
 	})
 }
 
+// TestEngineBalances: at any moment of a random run every call taken in is somewhere, and every block is
+// held by a sequence that has tokens for it, or free.
+func TestEngineBalances(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawCase(t)
+		model := &engineModel{size: c.size, time: c.time, single: true}
+		c.look = func() {
+			e := model.last
+			underWay := 0
+			for _, p := range e.outbox.parcels[e.outbox.next:] {
+				if p.token == 0 {
+					underWay++
+				}
+			}
+			n := e.totals
+			if got := n.refused + n.finished + n.dropped + int64(e.queued()+e.running.length); got != n.arrived {
+				t.Errorf("%d calls came, %d are accounted for: %+v, %d queued, %d running", n.arrived, got, n, e.queued(), e.running.length)
+			}
+			if int64(underWay) > n.finished || len(e.prefilling)+len(e.stalled)+len(e.decoding) != e.running.length {
+				t.Errorf("%d prefilling, %d standing aside, %d decoding of %d running, %d under way",
+					len(e.prefilling), len(e.stalled), len(e.decoding), e.running.length, underWay)
+			}
+			held := 0
+			for s := e.running.first; s != nil; s = s.next {
+				blocks := s.kv.blocks
+				if s.stage == decoding {
+					blocks = e.blocksFor(s.computed + int(e.epoch-s.joined) + 1)
+				} else if want := e.blocksFor(s.computed + s.chunk); blocks != want {
+					t.Errorf("a sequence with %d tokens and %d to come holds %d blocks, want %d", s.computed, s.chunk, blocks, want)
+				}
+				held += blocks
+			}
+			free := e.pool.free()
+			if got := held + free; got != e.blocks && !e.caching || got < e.blocks {
+				t.Errorf("%d blocks held and %d free of %d", held, free, e.blocks)
+			}
+		}
+		c.run(t, model)
+		checkEngine(t, model.last)
+	})
+}
+
 // watching is a step time that looks at every batch. It is not Affine, so it sees every step.
 type watching struct {
 	of   StepTime

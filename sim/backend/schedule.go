@@ -203,6 +203,7 @@ func (e *engine) preempt(s *sequence, now time.Duration) {
 	if s.stage == decoding {
 		s.last = now
 	}
+	s.names.thrown = true
 	e.release(s, false)
 	s.peak = max(s.peak, s.computed)
 	s.computed, s.chunk, s.took = 0, 0, 0
@@ -211,9 +212,7 @@ func (e *engine) preempt(s *sequence, now time.Duration) {
 		s.emitted = 0
 	}
 	if s.gone && e.cancel == CancelQueued {
-		e.unpend(s)
-		e.book(s)
-		e.recycle(s)
+		e.end(s)
 		return
 	}
 	s.stage = queued

@@ -371,3 +371,24 @@ func TestHeaderLimits(t *testing.T) {
 		t.Errorf("got %d, want 431", got.status)
 	}
 }
+
+// A prompt asked again finds all its full blocks of 16 tokens: of 500 tokens, 31 blocks, 496 tokens.
+func TestPrefixCacheOverHTTP(t *testing.T) {
+	_, url := start(t, Options{Plan: planned(t, "{model: {llm: {}}}")})
+	body, err := json.Marshal(map[string]any{"max_tokens": 2, "messages": []map[string]string{{"role": "user", "content": strings.Repeat("word", 500)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"cached_tokens":0}`, `"cached_tokens":496}`} {
+		if got := post(t, url+"/v1/chat/completions", string(body)); !strings.Contains(got.body, want) {
+			t.Errorf("got %s, want %s", got.body, want)
+		}
+	}
+	const labels = `{engine="0",model_name="llama-3.1-8b"}`
+	if hits, queries := figure(t, url, "vllm:prefix_cache_hits_total"+labels), figure(t, url, "vllm:prefix_cache_queries_total"+labels); hits != 496 || queries != 1000 {
+		t.Errorf("got %v hits of %v tokens, want 496 of 1000", hits, queries)
+	}
+	if n := figure(t, url, "vllm:iteration_tokens_total_sum"+labels); n != 1000-496+2 { // prompts, and the second token of each
+		t.Errorf("the steps computed %v tokens, want 506", n)
+	}
+}

@@ -2,7 +2,13 @@ package backend
 
 import (
 	"container/list"
+	"math/rand/v2"
+	"testing"
 	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/headroom-dev/headroom/sim"
 )
 
 // A plain scheduler: the rules of vLLM V1 (vllm/v1/core/sched/scheduler.py, kv_cache_manager.py) written
@@ -21,6 +27,7 @@ type plainCall struct {
 	began            bool
 	first, last      time.Duration
 	cached, preempts int
+	forked           bool
 }
 
 func (c *plainCall) tokens() int { return c.prompt + c.done }
@@ -61,11 +68,11 @@ func newPlain(blocks int) *plainEngine {
 	return p
 }
 
-func (p *plainEngine) name(c *plainCall, id, index int) (plainName, bool) {
+func (p *plainEngine) name(c *plainCall, id, index int) plainName {
 	if (index+1)*p.block <= c.prompt && c.key != 0 {
-		return plainName{key: c.key, index: index}, true
+		return plainName{key: c.key, index: index}
 	}
-	return plainName{own: id + 1, index: index}, true
+	return plainName{own: id + 1, index: index}
 }
 
 // hit returns the cached full blocks from the start.
@@ -74,7 +81,7 @@ func (p *plainEngine) hit(c *plainCall, id int) (found []*plainBlock) {
 		return nil
 	}
 	for i := 0; (i+1)*p.block <= c.tokens()-1; i++ {
-		name, _ := p.name(c, id, i)
+		name := p.name(c, id, i)
 		b := p.byName[name]
 		if b == nil {
 			break
@@ -105,8 +112,15 @@ func (p *plainEngine) grow(c *plainCall, id, upTo int) {
 		return
 	}
 	for i := 0; (i+1)*p.block <= upTo; i++ {
-		name, _ := p.name(c, id, i)
-		if b := c.blocks[i]; !b.named && p.byName[name] == nil {
+		name := p.name(c, id, i)
+		b, other := c.blocks[i], p.byName[name]
+		switch {
+		case other == b || b.named || c.forked && name.key != 0:
+		case other != nil:
+			// Another computed the same in the same moment. vLLM gives both copies the name; here, and
+			// in the engine, the later ones stay unknown.
+			c.forked = true
+		default:
 			b.name, b.named, p.byName[name] = name, true, b
 		}
 	}
@@ -119,7 +133,7 @@ func (p *plainEngine) release(c *plainCall) {
 			b.free = p.queue.PushBack(b)
 		}
 	}
-	c.blocks = nil
+	c.blocks, c.forked = nil, false
 }
 
 // run carries all calls and leaves their times in them.
@@ -134,7 +148,7 @@ func (p *plainEngine) run(calls []*plainCall) {
 	part := int64(0) // picoseconds behind now
 	idle := true
 	for next < len(calls) || len(p.waiting)+len(p.running) > 0 {
-		if idle && len(p.waiting) == 0 {
+		if idle && len(p.waiting) == 0 && calls[next].visible > now {
 			now, part = calls[next].visible, 0
 		}
 		for next < len(calls) {
@@ -159,9 +173,6 @@ func (p *plainEngine) run(calls []*plainCall) {
 				panic("plain: nothing fits")
 			}
 			idle = true // what has come since joins at once
-			if next < len(calls) && calls[next].visible <= now+1 {
-				now = max(now, calls[next].visible)
-			}
 			continue
 		}
 		idle = false
@@ -285,5 +296,95 @@ func (p *plainEngine) emit(work []plainWork, at time.Duration) {
 				break
 			}
 		}
+	}
+}
+
+// plainCase is a random engine and its calls.
+type plainCase struct {
+	size  engineSize
+	time  StepTime
+	calls []plainCall
+}
+
+func drawPlain(t *rapid.T) plainCase {
+	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
+	seqs := rapid.SampledFrom([]int{1, 2, 4, 8, 32}).Draw(t, "seqs")
+	c := plainCase{
+		size: engineSize{
+			seqs: seqs, tokens: seqs + rapid.SampledFrom([]int{0, 16, 50, 2048}).Draw(t, "budget beside the decoders"),
+			limit: -1, block: rapid.SampledFrom([]int{16, 16, 5}).Draw(t, "block"), blocks: rapid.IntRange(30, 300).Draw(t, "blocks"),
+			watermark: rapid.SampledFrom([]int{0, 0, 3}).Draw(t, "watermark"), threshold: rapid.SampledFrom([]int{0, 0, 33}).Draw(t, "threshold"),
+			caching: flag("caching"), reserve: flag("reserve"), async: flag("async"),
+			ingress: rapid.SampledFrom([]time.Duration{0, 9 * ms}).Draw(t, "ingress"), response: 46 * time.Microsecond, cancel: CancelFree,
+		},
+		time: NewLLM().physics(),
+	}
+	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+	keys := rapid.SampledFrom([]int{0, 2, 20}).Draw(t, "keys")
+	gap := rapid.SampledFrom([]float64{0.002, 0.02, 0.2}).Draw(t, "gap")
+	lengths := map[uint64]int{}
+	now := time.Duration(0)
+	for range rapid.IntRange(1, 120).Draw(t, "calls") {
+		now += time.Duration(r.ExpFloat64()*gap*1e9) + 1
+		p := plainCall{arrived: now, prompt: 1 + r.IntN(150), output: 1 + r.IntN(100)}
+		if keys > 0 {
+			p.key = uint64(1 + r.IntN(keys))
+			if lengths[p.key] == 0 {
+				lengths[p.key] = p.prompt
+				if p.prompt%c.size.block == 0 {
+					lengths[p.key]++
+				}
+			}
+			p.prompt = lengths[p.key]
+		}
+		if (p.prompt+p.output-2)/c.size.block+1+c.size.watermark <= c.size.blocks {
+			c.calls = append(c.calls, p)
+		}
+	}
+	return c
+}
+
+// TestEngineIsThePlainScheduler: first and last tokens, preemptions and cached tokens of every call are
+// those of the plain scheduler.
+func TestEngineIsThePlainScheduler(t *testing.T) {
+	preempted, hits := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawPlain(t)
+		z := c.size
+		p := newPlain(z.blocks)
+		p.seqs, p.budget, p.block, p.threshold, p.watermark = z.seqs, z.tokens, z.block, z.threshold, z.watermark
+		p.caching, p.reserve, p.async, p.ingress, p.response, p.time = z.caching, z.reserve, z.async, z.ingress, z.response, c.time
+		var want []*plainCall
+		for i := range c.calls {
+			want = append(want, &c.calls[i])
+		}
+		p.run(want)
+		w := sim.NewWorld(1)
+		e := newEngine(w, z, c.time)
+		got := make([]sim.Reply, len(want))
+		done := make([]time.Duration, len(want))
+		for i, call := range want {
+			w.At(call.arrived, func() {
+				w.Go(func() {
+					got[i] = e.handle(sim.Request{Call: i, Key: call.key, Prompt: call.prompt, Output: call.output})
+					done[i] = w.Now()
+				})
+			})
+		}
+		w.Run(sim.Forever)
+		for i, call := range want {
+			preempted += call.preempts
+			hits += call.cached
+			if got[i].First != call.first || done[i] != call.last || got[i].Cached != call.cached {
+				t.Fatalf("call %d (%+v): got first %v, last %v, cached %d; want %v, %v, %d", i, *call, got[i].First, done[i], got[i].Cached, call.first, call.last, call.cached)
+			}
+		}
+		if e.totals.steps != int64(p.steps) {
+			t.Fatalf("got %d steps, want %d", e.totals.steps, p.steps)
+		}
+	})
+	t.Logf("%d preemptions, %d cached tokens", preempted, hits)
+	if preempted == 0 || hits == 0 {
+		t.Error("no call was thrown out, or none found its prompt: the test shows little")
 	}
 }

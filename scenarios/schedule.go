@@ -31,8 +31,6 @@ type Schedule struct {
 	prompt, output sim.CountDist
 	work           sim.Dist
 	keys           *sim.Zipf
-	cycle          uint64 // keys in turn; 0: they are drawn, or each call has its own
-	prefix         Prefix
 	users          int
 	classes        []float64 // cumulated shares
 	streams        streams
@@ -46,7 +44,7 @@ type streams struct{ gap, prompt, output, work, key, user, class *sim.Stream }
 func (s *Scenario) Schedule(seed uint64) (*Schedule, error) {
 	r := s.Requests
 	sc := &Schedule{trace: s.Load.Arrivals.Trace, until: s.Length(), prompt: r.Prompt, output: r.Output, work: r.Work,
-		prefix: r.Prefix, users: r.Users, fixed: s.Fixed()}
+		users: r.Users, fixed: s.Fixed()}
 	if sc.trace != nil && len(sc.trace.rows) == 0 {
 		return nil, errors.New("making the schedule: the trace has not been read")
 	}
@@ -68,12 +66,9 @@ func (s *Scenario) Schedule(seed uint64) (*Schedule, error) {
 		prompt: draws(!r.Prompt.IsZero(), "prompt"),
 		output: draws(!r.Output.IsZero(), "output"),
 		work:   draws(!r.Work.IsZero(), "work"),
-		key:    draws(!r.Keys.IsZero() && !r.Keys.Cycle, "keys"),
+		key:    draws(!r.Keys.IsZero(), "keys"),
 		user:   draws(r.Users > 1, "users"),
 		class:  draws(len(r.Priority) > 1, "priority"),
-	}
-	if r.Keys.Cycle {
-		sc.cycle = uint64(r.Keys.N)
 	}
 	if sc.streams.key != nil {
 		sc.keys = sim.NewZipf(r.Keys.S, r.Keys.N)
@@ -100,7 +95,7 @@ func (s *Scenario) Fixed() bool {
 	still := func(unset, constant bool) bool { return unset || constant }
 	open := len(s.Load.Phases) > 0 && !s.Load.Phases[0].closed() || s.Load.Arrivals.Trace != nil
 	timed := s.Load.Arrivals.Kind == "trace" || s.Load.Arrivals.Kind == "uniform" || !open
-	return timed && (r.Keys.IsZero() || r.Keys.Cycle) && r.Users <= 1 && len(r.Priority) <= 1 &&
+	return timed && r.Keys.IsZero() && r.Users <= 1 && len(r.Priority) <= 1 &&
 		still(r.Prompt.IsZero(), r.Prompt.Constant()) && still(r.Output.IsZero(), r.Output.Constant()) && still(r.Work.IsZero(), r.Work.Constant())
 }
 
@@ -143,17 +138,11 @@ func (sc *Schedule) Next() (a Arrival, ok bool) {
 func (sc *Schedule) fill(r *sim.Request, call int) {
 	r.Call = call
 	r.Key = uint64(call) + 1 // no two calls ask the same
-	if sc.cycle > 0 {
-		r.Key = uint64(call)%sc.cycle + 1
-	}
 	if sc.keys != nil {
 		r.Key = uint64(sc.keys.Rank(sc.streams.key.For(call, 0)))
 	}
 	if s := sc.streams.prompt; s != nil {
 		r.Prompt = sc.prompt.Count(s.For(int(r.Key), 0))
-	}
-	if !sc.prefix.IsZero() {
-		r.Prefix = sc.prefix.names(r.Key, r.Prompt)
 	}
 	if s := sc.streams.output; s != nil {
 		r.Output = sc.output.Count(s.For(call, 0))
@@ -179,8 +168,6 @@ type opening struct {
 	at     float64 // how far into the piece the last arrival was, as a number of expected calls
 	gaps   *sim.Stream
 	gap    func(r *rand.Rand) float64 // nil: exponential
-	exact  bool
-	left   int // calls of the piece still to come; exact
 }
 
 // A piece has the rate r0 + k tau at tau seconds from its beginning.
@@ -191,7 +178,7 @@ type piece struct {
 }
 
 func newOpening(l Load, gaps *sim.Stream) opening {
-	o := opening{gaps: gaps, exact: l.Arrivals.Exact}
+	o := opening{gaps: gaps}
 	if l.Arrivals.Kind == "gamma" {
 		o.gap = sim.NewGammaGap(l.Arrivals.CV).Sample
 	}
@@ -217,15 +204,7 @@ func newOpening(l Load, gaps *sim.Stream) opening {
 	return o
 }
 
-func (o *opening) add(p piece) {
-	o.pieces = append(o.pieces, p)
-	if o.exact && len(o.pieces) == 1 {
-		o.left = p.calls()
-	}
-}
-
-// calls is how many calls a piece has if that is not drawn.
-func (p *piece) calls() int { return int(math.Round(p.area)) }
+func (o *opening) add(p piece) { o.pieces = append(o.pieces, p) }
 
 // next returns when a call arrives, or false if that lies behind the last phase.
 func (o *opening) next(call int) (time.Duration, bool) {
@@ -233,8 +212,6 @@ func (o *opening) next(call int) (time.Duration, bool) {
 		return 0, false
 	}
 	switch {
-	case o.exact:
-		return o.nextOfMany(call)
 	case o.gaps == nil:
 		o.at++
 	case o.gap == nil:
@@ -249,23 +226,6 @@ func (o *opening) next(call int) (time.Duration, bool) {
 		}
 	}
 	return o.pieces[o.piece].invert(o.at), true
-}
-
-// nextOfMany returns the next of a known number of calls: independent of each other, so that the first
-// of n that are left is at the least of n uniform draws over what is left of the piece.
-func (o *opening) nextOfMany(call int) (time.Duration, bool) {
-	for o.left == 0 {
-		o.at = 0
-		if o.piece++; o.piece >= len(o.pieces) {
-			return 0, false
-		}
-		o.left = o.pieces[o.piece].calls()
-	}
-	p := &o.pieces[o.piece]
-	u := 1 - o.gaps.For(call, 0).Float64() // above 0
-	o.at += (p.area - o.at) * (1 - math.Pow(u, 1/float64(o.left)))
-	o.left--
-	return p.invert(o.at), true
 }
 
 // invert finds when the area u is reached:

@@ -26,7 +26,6 @@ func duration() schema { return schema{"type": "string", "pattern": sim.Duration
 func (Arrivals) Schema() map[string]any {
 	return schema{"description": "how calls are spaced; default poisson", "anyOf": oneOf(
 		schema{"enum": []any{"poisson", "uniform"}},
-		object(schema{"poisson": object(schema{"exact": schema{"type": "boolean", "description": "each phase has just rate x for calls"}})}, "poisson"),
 		object(schema{"gamma": object(schema{"cv": schema{"type": "number", "minimum": 0.01, "maximum": 100}}, "cv")}, "gamma"),
 		object(schema{"trace": Trace{}.Schema()}, "trace"),
 	)}
@@ -57,11 +56,10 @@ func (Window) Schema() map[string]any {
 
 // Schema describes keys.
 func (Keys) Schema() map[string]any {
-	n := schema{"type": "integer", "minimum": 1, "maximum": 1_000_000_000}
-	return schema{"anyOf": oneOf(
-		object(schema{"zipf": object(schema{"s": schema{"type": "number", "minimum": 0, "maximum": 20}, "n": n}, "s", "n")}, "zipf"),
-		object(schema{"cycle": object(schema{"n": n}, "n")}, "cycle"),
-	)}
+	return object(schema{"zipf": object(schema{
+		"s": schema{"type": "number", "minimum": 0, "maximum": 20},
+		"n": schema{"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
+	}, "s", "n")}, "zipf")
 }
 
 // Schema describes classes.

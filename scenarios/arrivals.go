@@ -9,12 +9,14 @@ import (
 // Arrivals say how calls are spaced at a given rate:
 //
 //	poisson                         independent callers: exponential gaps
+//	{poisson: {exact: true}}        the same, given the number: each phase has the calls its rate says, rounded
 //	uniform                         evenly spaced, the first half a gap from the start
 //	{gamma: {cv: 3}}                gaps of that coefficient of variation; above 1, bursts
 //	{trace: {file: F, speed: 2x}}   what was recorded
 type Arrivals struct {
 	Kind  string  // "poisson", "uniform", "gamma" or "trace"
 	CV    float64 // of gamma's gaps
+	Exact bool    // poisson with a fixed number of calls in each phase
 	Trace *Trace
 }
 
@@ -22,7 +24,7 @@ var arrivalKinds = []string{"poisson", "uniform", "gamma", "trace"}
 
 // UnmarshalYAML reads the forms above.
 func (a *Arrivals) UnmarshalYAML(decode func(any) error) error {
-	const forms = `poisson, uniform, {gamma: {cv: 3}} or {trace: {file: F}}`
+	const forms = `poisson, uniform, {poisson: {exact: true}}, {gamma: {cv: 3}} or {trace: {file: F}}`
 	var form any
 	if err := decode(&form); err != nil {
 		return err
@@ -42,6 +44,9 @@ func (a *Arrivals) UnmarshalYAML(decode func(any) error) error {
 		return sim.Faults{{Found: "neither a word nor a mapping", Allowed: forms}}
 	}
 	var kinds struct {
+		Poisson *struct {
+			Exact bool `yaml:"exact"`
+		} `yaml:"poisson"`
 		Gamma *struct {
 			CV float64 `yaml:"cv"`
 		} `yaml:"gamma"`
@@ -51,6 +56,8 @@ func (a *Arrivals) UnmarshalYAML(decode func(any) error) error {
 		return err
 	}
 	switch {
+	case kinds.Poisson != nil:
+		*a = Arrivals{Kind: "poisson", Exact: kinds.Poisson.Exact}
 	case kinds.Gamma != nil:
 		*a = Arrivals{Kind: "gamma", CV: kinds.Gamma.CV}
 		if !(a.CV >= 0.01 && a.CV <= 100) {
@@ -82,6 +89,10 @@ func zeroIsNothing(x float64) string {
 // MarshalYAML writes the form that was read.
 func (a Arrivals) MarshalYAML() (any, error) {
 	switch a.Kind {
+	case "poisson":
+		if a.Exact {
+			return sim.Fields{{Name: "poisson", Value: sim.Fields{{Name: "exact", Value: true}}}}, nil
+		}
 	case "gamma":
 		return sim.Fields{{Name: "gamma", Value: sim.Fields{{Name: "cv", Value: a.CV}}}}, nil
 	case "trace":

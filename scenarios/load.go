@@ -198,7 +198,11 @@ func (s *Scenario) Calls() float64 {
 			total += float64(p.Calls)
 			continue
 		}
-		total += p.expected(before)
+		calls := p.expected(before)
+		if s.Load.Arrivals.Exact {
+			calls = math.Round(calls)
+		}
+		total += calls
 		before = p.rate()
 	}
 	return total

@@ -16,6 +16,7 @@ type Requests struct {
 	Output   sim.CountDist `yaml:"output,omitempty"`   // tokens, drawn for each call
 	Work     sim.Dist      `yaml:"work,omitempty"`     // size in mean service times, for models without tokens
 	Keys     Keys          `yaml:"keys,omitempty"`     // which calls ask the same; none: no two do
+	Prefix   Prefix        `yaml:"prefix,omitempty"`   // tokens that the prompts of several keys begin with; none: none
 	Users    int           `yaml:"users,omitempty"`    // callers, each as likely as the others; 0: one
 	Priority Classes       `yaml:"priority,omitempty"` // none: one class
 	Patience time.Duration `yaml:"patience"`           // how long a caller waits, queueing and retries included; 0: for ever
@@ -34,56 +35,6 @@ func (r *Requests) Validate() error {
 		faults.Add("work", "0", "above 0")
 	}
 	return faults.Err()
-}
-
-// Keys say which calls ask the same thing: the key of a call is the k-th of N with a probability
-// proportional to k^-S. Written {zipf: {s: 0.9, n: 1000000}}. The zero Keys are unset.
-type Keys struct {
-	S float64 // exponent, 0 (all alike) to 20
-	N int     // number of keys, 1 to 1,000,000,000
-}
-
-// UnmarshalYAML reads {zipf: {s, n}}.
-func (k *Keys) UnmarshalYAML(decode func(any) error) error {
-	var form struct {
-		Zipf *struct {
-			S *float64 `yaml:"s"`
-			N *int     `yaml:"n"`
-		} `yaml:"zipf"`
-	}
-	if err := decode(&form); err != nil {
-		return err
-	}
-	if form.Zipf == nil {
-		return sim.Faults{{Path: "zipf", Allowed: "{zipf: {s: 0.9, n: 1000000}}"}}
-	}
-	var faults sim.Faults
-	if s := form.Zipf.S; s == nil {
-		faults.Add("zipf.s", "", "0 to 20")
-	} else if !(*s >= 0 && *s <= 20) {
-		faults.Add("zipf.s", fmt.Sprint(*s), "0 to 20")
-	} else {
-		k.S = *s
-	}
-	if n := form.Zipf.N; n == nil {
-		faults.Add("zipf.n", "", "1 to 1000000000 keys")
-	} else if *n < 1 || *n > 1_000_000_000 {
-		faults.Add("zipf.n", fmt.Sprint(*n), "1 to 1000000000 keys")
-	} else {
-		k.N = *n
-	}
-	return faults.Err()
-}
-
-// IsZero reports whether no keys are set.
-func (k Keys) IsZero() bool { return k.N == 0 }
-
-// MarshalYAML writes the form that was read.
-func (k Keys) MarshalYAML() (any, error) {
-	if k.IsZero() {
-		return nil, nil
-	}
-	return sim.Fields{{Name: "zipf", Value: sim.Fields{{Name: "s", Value: k.S}, {Name: "n", Value: k.N}}}}, nil
 }
 
 // Classes are the classes of calls, the highest first, written {high: 10%, low: 90%}. The index of

@@ -2,8 +2,6 @@ package scenarios
 
 import (
 	"errors"
-	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -31,6 +29,8 @@ type Schedule struct {
 	prompt, output sim.CountDist
 	work           sim.Dist
 	keys           *sim.Zipf
+	cycle          int // keys in turn; 0: not
+	prefix         Prefix
 	users          int
 	classes        []float64 // cumulated shares
 	streams        streams
@@ -44,7 +44,7 @@ type streams struct{ gap, prompt, output, work, key, user, class *sim.Stream }
 func (s *Scenario) Schedule(seed uint64) (*Schedule, error) {
 	r := s.Requests
 	sc := &Schedule{trace: s.Load.Arrivals.Trace, until: s.Length(), prompt: r.Prompt, output: r.Output, work: r.Work,
-		users: r.Users, fixed: s.Fixed()}
+		prefix: r.Prefix, users: r.Users, fixed: s.Fixed()}
 	if sc.trace != nil && len(sc.trace.rows) == 0 {
 		return nil, errors.New("making the schedule: the trace has not been read")
 	}
@@ -66,12 +66,15 @@ func (s *Scenario) Schedule(seed uint64) (*Schedule, error) {
 		prompt: draws(!r.Prompt.IsZero(), "prompt"),
 		output: draws(!r.Output.IsZero(), "output"),
 		work:   draws(!r.Work.IsZero(), "work"),
-		key:    draws(!r.Keys.IsZero(), "keys"),
+		key:    draws(r.Keys.drawn(), "keys"),
 		user:   draws(r.Users > 1, "users"),
 		class:  draws(len(r.Priority) > 1, "priority"),
 	}
 	if sc.streams.key != nil {
 		sc.keys = sim.NewZipf(r.Keys.S, r.Keys.N)
+	}
+	if r.Keys.Cycle {
+		sc.cycle = r.Keys.N
 	}
 	sum := 0.0
 	for _, class := range r.Priority {
@@ -95,7 +98,7 @@ func (s *Scenario) Fixed() bool {
 	still := func(unset, constant bool) bool { return unset || constant }
 	open := len(s.Load.Phases) > 0 && !s.Load.Phases[0].closed() || s.Load.Arrivals.Trace != nil
 	timed := s.Load.Arrivals.Kind == "trace" || s.Load.Arrivals.Kind == "uniform" || !open
-	return timed && r.Keys.IsZero() && r.Users <= 1 && len(r.Priority) <= 1 &&
+	return timed && !r.Keys.drawn() && r.Users <= 1 && len(r.Priority) <= 1 &&
 		still(r.Prompt.IsZero(), r.Prompt.Constant()) && still(r.Output.IsZero(), r.Output.Constant()) && still(r.Work.IsZero(), r.Work.Constant())
 }
 
@@ -138,11 +141,17 @@ func (sc *Schedule) Next() (a Arrival, ok bool) {
 func (sc *Schedule) fill(r *sim.Request, call int) {
 	r.Call = call
 	r.Key = uint64(call) + 1 // no two calls ask the same
-	if sc.keys != nil {
+	switch {
+	case sc.cycle > 0:
+		r.Key = uint64(call%sc.cycle) + 1
+	case sc.keys != nil:
 		r.Key = uint64(sc.keys.Rank(sc.streams.key.For(call, 0)))
 	}
 	if s := sc.streams.prompt; s != nil {
 		r.Prompt = sc.prompt.Count(s.For(int(r.Key), 0))
+	}
+	if !sc.prefix.IsZero() && r.Prefix == nil {
+		r.Prefix = sc.prefix.names(r.Key, r.Prompt)
 	}
 	if s := sc.streams.output; s != nil {
 		r.Output = sc.output.Count(s.For(call, 0))
@@ -159,87 +168,4 @@ func (sc *Schedule) fill(r *sim.Request, call int) {
 			r.Priority++
 		}
 	}
-}
-
-// An opening is the open phases of a load, as pieces on each of which the rate is linear.
-type opening struct {
-	pieces []piece
-	piece  int
-	at     float64 // how far into the piece the last arrival was, as a number of expected calls
-	gaps   *sim.Stream
-	gap    func(r *rand.Rand) float64 // nil: exponential
-}
-
-// A piece has the rate r0 + k tau at tau seconds from its beginning.
-type piece struct {
-	from, length time.Duration
-	r0, k        float64
-	area         float64 // expected calls in the piece
-}
-
-func newOpening(l Load, gaps *sim.Stream) opening {
-	o := opening{gaps: gaps}
-	if l.Arrivals.Kind == "gamma" {
-		o.gap = sim.NewGammaGap(l.Arrivals.CV).Sample
-	}
-	var from time.Duration
-	before := 0.0
-	for _, p := range l.Phases {
-		if p.closed() {
-			break
-		}
-		rate := p.rate()
-		if p.Ramp > 0 {
-			seconds := p.Ramp.Seconds()
-			o.add(piece{from: from, length: p.Ramp, r0: before, k: (rate - before) / seconds, area: (before + rate) / 2 * seconds})
-		}
-		if flat := p.For - p.Ramp; flat > 0 {
-			o.add(piece{from: from + p.Ramp, length: flat, r0: rate, area: rate * flat.Seconds()})
-		}
-		from, before = from+p.For, rate
-	}
-	if gaps == nil {
-		o.at = -0.5 // uniform: half a gap from the start
-	}
-	return o
-}
-
-func (o *opening) add(p piece) { o.pieces = append(o.pieces, p) }
-
-// next returns when a call arrives, or false if that lies behind the last phase.
-func (o *opening) next(call int) (time.Duration, bool) {
-	if o.piece >= len(o.pieces) {
-		return 0, false
-	}
-	switch {
-	case o.gaps == nil:
-		o.at++
-	case o.gap == nil:
-		o.at += o.gaps.For(call, 0).ExpFloat64()
-	default:
-		o.at += o.gap(o.gaps.For(call, 0))
-	}
-	for o.at >= o.pieces[o.piece].area {
-		o.at -= o.pieces[o.piece].area
-		if o.piece++; o.piece >= len(o.pieces) {
-			return 0, false
-		}
-	}
-	return o.pieces[o.piece].invert(o.at), true
-}
-
-// invert finds when the area u is reached:
-//
-//	r0 tau + k tau²/2 = u,   tau = 2u / (r0 + sqrt(r0² + 2 k u))
-//
-// in the form that loses no digits when k is small.
-func (p *piece) invert(u float64) time.Duration {
-	tau := 0.0
-	switch {
-	case p.k == 0:
-		tau = u / p.r0
-	case u > 0:
-		tau = 2 * u / (p.r0 + math.Sqrt(max(p.r0*p.r0+2*p.k*u, 0)))
-	}
-	return p.from + min(time.Duration(tau*1e9), p.length-1) // rounding must not carry it into the next phase
 }

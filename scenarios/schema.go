@@ -26,6 +26,7 @@ func duration() schema { return schema{"type": "string", "pattern": sim.Duration
 func (Arrivals) Schema() map[string]any {
 	return schema{"description": "how calls are spaced; default poisson", "anyOf": oneOf(
 		schema{"enum": []any{"poisson", "uniform"}},
+		object(schema{"poisson": object(schema{"exact": schema{"type": "boolean"}})}, "poisson"),
 		object(schema{"gamma": object(schema{"cv": schema{"type": "number", "minimum": 0.01, "maximum": 100}}, "cv")}, "gamma"),
 		object(schema{"trace": Trace{}.Schema()}, "trace"),
 	)}
@@ -56,10 +57,21 @@ func (Window) Schema() map[string]any {
 
 // Schema describes keys.
 func (Keys) Schema() map[string]any {
-	return object(schema{"zipf": object(schema{
-		"s": schema{"type": "number", "minimum": 0, "maximum": 20},
-		"n": schema{"type": "integer", "minimum": 1, "maximum": 1_000_000_000},
-	}, "s", "n")}, "zipf")
+	n := schema{"type": "integer", "minimum": 1, "maximum": mostKeys}
+	return schema{"description": "which calls ask the same", "anyOf": oneOf(
+		object(schema{"zipf": object(schema{"s": schema{"type": "number", "minimum": 0, "maximum": 20}, "n": n}, "s", "n")}, "zipf"),
+		object(schema{"cycle": object(schema{"n": n}, "n")}, "cycle"),
+	)}
+}
+
+// Schema describes a prefix.
+func (Prefix) Schema() map[string]any {
+	s := object(schema{
+		"groups": schema{"type": "integer", "minimum": 1, "maximum": mostKeys},
+		"tokens": schema{"type": "integer", "minimum": 1, "maximum": mostTokens},
+	}, "groups", "tokens")
+	s["description"] = "prompts of keys equal modulo groups begin with the same tokens"
+	return s
 }
 
 // Schema describes classes.

@@ -8,15 +8,17 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/headroom-dev/headroom/fixtures"
 	"github.com/headroom-dev/headroom/internal/harness"
 	"github.com/headroom-dev/headroom/internal/plan"
 )
 
-const calibrateHelp = `Hold the llm model against measured points: each is simulated as a closed loop or
-an open one of its own, and set beside what was measured, with the error of each
+const calibrateHelp = `Hold the llm model against measured points: each is simulated as a closed or an
+open loop of its own, and set beside what was measured, with the error of each
 row and of each group. --fit fits the step time to your own card.
 
 Usage:
@@ -40,6 +42,7 @@ Flags:
 Exit codes: 0 fine, 1 no row could be simulated or too few for a fit, 2 usage.
 
 Examples:
+  headroom calibrate fixture:measured/closed-loop.csv     # a published sample
   headroom calibrate measured.csv --format json > calibration.json
   headroom calibrate mine.csv --fit -o service.yaml
 `
@@ -112,10 +115,13 @@ func (c *calibration) main(name string) error {
 	return err
 }
 
-// read reads a file, or stdin for "-".
+// read reads a file, stdin for "-", or with "fixture:" before its name a file of the program's own.
 func (p *program) read(name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(io.LimitReader(p.stdin, mostInput))
+	}
+	if own, ok := strings.CutPrefix(name, "fixture:"); ok {
+		return fixtures.Files.ReadFile(own)
 	}
 	return os.ReadFile(name)
 }

@@ -23,7 +23,7 @@ type rule struct {
 }
 
 // dated is a source of InferenceX: a file of the day, or its name.
-var dated = regexp.MustCompile(`(?i)^([0-9]{4}-[0-9]{2}-[0-9]{2}(\.csv)?$|.*inference(x|max))`)
+var dated = regexp.MustCompile(`(?i)(^|[/:])[0-9]{4}-[0-9]{2}-[0-9]{2}(\.csv)?$|inference(x|max)`)
 
 // ruleFor returns the rule of a point whose weights have that precision.
 func ruleFor(p *Point, weights backend.Precision) rule {

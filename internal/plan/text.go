@@ -172,7 +172,7 @@ func (c *Calibration) writeGroups(b *strings.Builder) {
 				share(g.E2EMape, "%.1f"), share(g.E2EMedian, "%.1f"), share(g.E2EBias, "%+.1f"), share(g.Success, "%.2f"))
 		}
 		for _, g := range c.Groups {
-			name := strings.TrimSpace(g.Model + " " + g.System + " " + g.Precision)
+			name := strings.Join(strings.Fields(g.Model+" "+g.System+" "+g.Precision), " ")
 			if g.Overloaded {
 				name += " overloaded"
 			}
@@ -180,10 +180,14 @@ func (c *Calibration) writeGroups(b *strings.Builder) {
 		}
 		line("all that were not overloaded", c.Total)
 	})
+	seeds := "1 seed"
+	if c.Seeds != 1 {
+		seeds = fmt.Sprintf("%d seeds", c.Seeds)
+	}
 	if c.Total.StepMape != nil {
 		fmt.Fprintf(b, "steps: mean error %s, bias %s\n", share(c.Total.StepMape, "%.1f"), share(c.Total.StepBias, "%+.1f"))
 	}
-	fmt.Fprintf(b, "%d of %d rows simulated, mean of %d seed(s) each; errors are simulated/measured - 1\n", c.Simulated(), len(c.Rows), c.Seeds)
+	fmt.Fprintf(b, "%d of %d rows simulated, mean of %s each; errors are simulated/measured - 1\n", c.Simulated(), len(c.Rows), seeds)
 }
 
 // worstRows is how many rows are named as the worst.

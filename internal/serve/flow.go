@@ -37,6 +37,7 @@ type exchange struct {
 	gone   sim.Signal    // used in the turn
 	left   atomic.Int32  // flows that have not ended
 	wake   chan struct{} // holds at most one wake: something has come or ended
+	posted atomic.Bool   // a wake is on its way
 	limits atomic.Pointer[backend.Allowances]
 	begun  time.Time
 	id     string // of the answer
@@ -128,7 +129,7 @@ func (f *flow) run(r sim.Request) {
 	s.countEnd(f, reply)
 	f.reply = reply
 	f.left.Add(-1)
-	f.signal()
+	f.server.mail.post(f.exchange)
 }
 
 // token is told of each token, in the turn.
@@ -141,7 +142,7 @@ func (f *flow) token(int) {
 		f.gaps.add((now - f.last).Seconds(), 1)
 	}
 	f.last = now
-	f.signal()
+	f.server.mail.post(f.exchange)
 }
 
 // told notes what is left of the limits per time, for the headers of the answer.
@@ -149,14 +150,6 @@ func (f *flow) told(r sim.Request) {
 	if of := f.server.running.Allowances; of != nil && f.limits.Load() == nil {
 		left := of(r)
 		f.limits.Store(&left)
-	}
-}
-
-// signal wakes the HTTP handler. It never waits: one wake stands for all that has come since.
-func (x *exchange) signal() {
-	select {
-	case x.wake <- struct{}{}:
-	default:
 	}
 }
 

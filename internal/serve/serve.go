@@ -46,6 +46,7 @@ type Server struct {
 	stopped atomic.Bool // no new calls
 
 	writeTime time.Duration
+	mail      *mailman
 
 	wall    *sim.Wall
 	clock   *clock
@@ -72,7 +73,7 @@ func New(o Options) (*Server, error) {
 		options: o, profile: service.Answers(), model: o.Model, calls: ownCalls, born: time.Now(),
 		classes: o.Plan.Scenario.Requests.Priority.Names(), output: o.Plan.Scenario.Requests.Output,
 		lengths: sim.NewStream(o.Seed, "serve output"), wall: sim.NewWall(o.Seed),
-		writeTime: writeTime,
+		writeTime: writeTime, mail: newMailman(),
 	}
 	if llm, ok := service.Model.Model.(*backend.LLM); ok {
 		s.longest = llm.MaxModelLen
@@ -113,6 +114,7 @@ func (s *Server) Close() {
 		s.clock.close()
 	})
 	s.wall.Wait()
+	s.mail.stop()
 }
 
 func (s *Server) routes() {

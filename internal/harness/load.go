@@ -44,6 +44,9 @@ func decode(s *scenarios.Scenario, err error) (*Plan, error) {
 	if err := scenarios.Join(faults...); err != nil {
 		return nil, err
 	}
+	if err := checkFits(p); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

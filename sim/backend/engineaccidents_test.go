@@ -60,7 +60,7 @@ func TestAccidentsOnTheEngine(t *testing.T) {
 	}
 }
 
-// A service of engines tells its slots, the engines' time and the KV memory.
+// A service of engines tells its slots and KV memory as what can run out, and how busy the engines are.
 func TestResourcesOfEngines(t *testing.T) {
 	s := &Service{Model: Choice{"llm", fastLLM(t)}, Replicas: 2}
 	w := sim.NewWorld(1)
@@ -73,11 +73,14 @@ func TestResourcesOfEngines(t *testing.T) {
 			names = append(names, g.Name)
 			levels[g.Name] = g.Read()
 		}
+		for _, g := range running.Gauges {
+			levels[g.Name] = g.Read()
+		}
 	})
 	w.Run(sim.Forever)
-	same(t, "resources", names, []string{"running slots", "engine", "kv memory"})
+	same(t, "resources", names, []string{"running slots", "kv memory"})
 	near(t, "slots", levels["running slots"], 1.0/128, 1e-9)
-	near(t, "engine", levels["engine"], 0.5, 0.03) // one of two, but for the way in
+	near(t, "engine busy", levels["engine busy"], 0.5, 0.03) // one of two, but for the way in
 	if levels["kv memory"] <= 0 || levels["kv memory"] > 0.01 {
 		t.Errorf("got %v of the KV memory in use, want a little", levels["kv memory"])
 	}

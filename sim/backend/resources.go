@@ -22,9 +22,6 @@ func (s *Service) resources(pool *Pool) []sim.Gauge {
 		return ofWhole(float64(running), float64(running+free))
 	}}}
 	first := pool.members[0].machine
-	if first.Counters != nil { // an engine: one thing that works, whatever the slots hold
-		all = append(all, sim.Gauge{Name: "engine", Read: pool.engineShare})
-	}
 	for _, level := range machineLevels {
 		if hasGauge(&first, level.gauge) {
 			all = append(all, sim.Gauge{Name: level.resource, Read: func() float64 {

@@ -110,8 +110,13 @@ func (s *Service) Start(env sim.Env) Running {
 
 // gauges sums the levels of the replicas.
 func gauges(pool *Pool) []sim.Gauge {
-	return []sim.Gauge{
+	all := []sim.Gauge{
 		{Name: "service waiting", Read: func() float64 { return float64(pool.sum(func(r *Replica) int { return r.Waiting() })) }},
 		{Name: "service running", Read: func() float64 { return float64(pool.sum(func(r *Replica) int { return r.Running() })) }},
 	}
+	if pool.members[0].machine.Counters != nil {
+		// Not a resource: an engine with a single call computes all the time, and has room all the same.
+		all = append(all, sim.Gauge{Name: "engine busy", Read: pool.engineShare})
+	}
+	return all
 }

@@ -232,7 +232,7 @@ func TestServiceYAMLFaults(t *testing.T) {
 		want sim.Fault
 	}{
 		{"model: {llm: {gpu: h1000}}", sim.Fault{Found: `unknown gpu "h1000"`,
-			Allowed: "a100, h100, h200, b200, gb200, h20, l40s, l4, a30, a10g"}},
+			Allowed: "a100, h100, h100-pcie, h800, h200, b200, gb200, h20, l40s, l4, a30, a10g"}},
 		{"model: {gpu: {}}", sim.Fault{Found: `unknown model "gpu"`, Allowed: "queue, llm"}},
 		{"model: {}", sim.Fault{Found: "no model", Allowed: "exactly one of queue, llm"}},
 		{"model: {queue: {}, llm: {}}", sim.Fault{Found: "2 models: llm, queue", Allowed: "exactly one of queue, llm"}},

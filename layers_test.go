@@ -43,6 +43,7 @@ var homes = map[string][]string{
 	"github.com/olekukonko/tablewriter":        {"report"},
 	"gonum.org/v1/plot":                        {"report"},
 	"go.yaml.in/yaml/v4":                       {"scenarios", "strategies", "sim/backend", "internal/harness", "internal/cli", "internal/plan"},
+	"github.com/prometheus/client_golang":      {"internal/serve"},
 	"github.com/hashicorp/golang-lru/v2":       {"strategies", "sim/backend"},
 	"github.com/google/go-cmp":                 {},
 	"pgregory.net/rapid":                       {},

@@ -205,7 +205,9 @@ func (c *Collector) strategy(one *collected, weights map[int][][]int64) Strategy
 			runs[j] = &r.phases[i]
 		}
 		m := one.tally.phases[i].measured()
-		s.Phases = append(s.Phases, e.figures(p.Name, runs, m, e.batches[i]))
+		f := e.figures(p.Name, runs, m, e.batches[i])
+		f.Resources = one.gauges.resources(p)
+		s.Phases = append(s.Phases, f)
 		all.add(m)
 	}
 	for j, r := range done {

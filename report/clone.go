@@ -30,7 +30,7 @@ func (one *collected) clone(c Config) *collected {
 	}
 	copied.gauges = nil
 	for _, g := range one.gauges {
-		copied.gauges = append(copied.gauges, &gaugeSum{name: g.name, first: g.first, sum: slices.Clone(g.sum), n: slices.Clone(g.n)})
+		copied.gauges = append(copied.gauges, &gaugeSum{name: g.name, first: g.first, sum: slices.Clone(g.sum), n: slices.Clone(g.n), full: slices.Clone(g.full)})
 	}
 	return &copied
 }

@@ -17,6 +17,7 @@ type gaugeSum struct {
 	first [2]int // the least (run, place) in which it appeared: its place in the report
 	sum   []int64
 	n     []int64
+	full  []int64 // samples of a share in use that were fullFrom or more
 }
 
 // gaugeSums are all gauges of a strategy.
@@ -31,12 +32,15 @@ func (g *gaugeSums) add(run int, gauges []Gauge) {
 			s.first = at
 		}
 		for len(s.sum) < len(gauge.Values) {
-			s.sum, s.n = append(s.sum, 0), append(s.n, 0)
+			s.sum, s.n, s.full = append(s.sum, 0), append(s.n, 0), append(s.full, 0)
 		}
 		for i, v := range gauge.Values {
 			if math.Abs(v) < 1e9 { // false for NaN
 				s.sum[i] += int64(math.Round(v * micro))
 				s.n[i]++
+				if v >= fullFrom {
+					s.full[i]++
+				}
 			}
 		}
 	}
@@ -61,14 +65,18 @@ func (g gaugeSums) seconds() (n int) {
 	return n
 }
 
-// series returns the mean level over runs and seconds of each of n steps; 0 where nothing was sampled.
-func (g gaugeSums) series(n int, step time.Duration) []Gauge {
-	sorted := slices.SortedFunc(slices.Values(g), func(a, b *gaugeSum) int {
+// inOrder returns the gauges in the order of the report.
+func (g gaugeSums) inOrder() []*gaugeSum {
+	return slices.SortedFunc(slices.Values(g), func(a, b *gaugeSum) int {
 		return cmp.Or(slices.Compare(a.first[:], b.first[:]), cmp.Compare(a.name, b.name))
 	})
-	gauges := make([]Gauge, 0, len(sorted))
+}
+
+// series returns the mean level over runs and seconds of each of n steps; 0 where nothing was sampled.
+func (g gaugeSums) series(n int, step time.Duration) []Gauge {
+	gauges := make([]Gauge, 0, len(g))
 	width := int(step / time.Second)
-	for _, s := range sorted {
+	for _, s := range g.inOrder() {
 		values := make([]float64, n)
 		for i := range values {
 			var sum, samples int64

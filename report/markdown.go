@@ -63,6 +63,7 @@ func markdownSections(r *Result, o Options) ([]section, error) {
 			}
 		}
 		table("Whole run", "", 1, r.runGrid())
+		all = append(all, section{"resources", markdownResources(r), 3})
 		table("Targets", "", 4, r.targetGrid())
 		table("Strategies", "", 4, r.aboutGrid())
 	}
@@ -113,6 +114,20 @@ func markdownHead(r *Result) string {
 	}
 	if r.Measured {
 		fmt.Fprintf(&b, "- %s\n- Target: %s\n", escape.Replace(capital(r.health())), escape.Replace(r.Target))
+	}
+	return b.String() + "\n"
+}
+
+// markdownResources says what was saturated, a line for each phase.
+func markdownResources(r *Result) string {
+	lines := r.bottlenecks()
+	if len(lines) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("## Resources\n\n")
+	for _, text := range lines {
+		fmt.Fprintf(&b, "- %s\n", escape.Replace(capital(text)))
 	}
 	return b.String() + "\n"
 }

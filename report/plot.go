@@ -27,7 +27,7 @@ type Plot struct {
 // a run of one short phase still has its page.
 func Plots(r *Result) []Plot {
 	var all []Plot
-	for _, plot := range []func(*Result) (Plot, bool){plotRates, plotLatency, plotOutcomes, plotCurve, plotSides} {
+	for _, plot := range []func(*Result) (Plot, bool){plotRates, plotLatency, plotOutcomes, plotReplicas, plotCurve, plotSides} {
 		if p, ok := plot(r); ok {
 			all = append(all, p)
 		}

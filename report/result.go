@@ -153,6 +153,7 @@ type Figures struct {
 	WastedWork          *float64          `json:"wasted_work"`
 	WastedWorkCI        *Interval         `json:"wasted_work_ci"`
 	WorkS               float64           `json:"work_s"`               // service seconds spent, over all seeds
+	Resources           []ResourceUse     `json:"resources,omitempty"`  // simulated: what the service can run out of; of phases only
 	Cells               []Cell            `json:"cells"`                // calls by class, first and last outcome
 	Histogram           string            `json:"histogram"`            // HDR V2, compressed, base64: response times of ok calls in µs
 	Histograms          map[string]string `json:"histograms,omitempty"` // the same of the other outcomes, by name
@@ -166,6 +167,13 @@ type Cell struct {
 	First    string `json:"first"`
 	Final    string `json:"final"`
 	Calls    int64  `json:"calls"`
+}
+
+// A ResourceUse is how much of something the service used in a phase.
+type ResourceUse struct {
+	Name string  `json:"name"` // such as "running slots", "kv memory"
+	Mean float64 `json:"mean"` // share in use, 0 to 1, over the phase and the seeds
+	Full float64 `json:"full"` // share of the phase's seconds in which at least 99 % was in use
 }
 
 // A CurvePoint is one point of the percentile curve of response times of ok calls.

@@ -32,6 +32,7 @@ func WriteText(w io.Writer, r *Result, o Options) error {
 	t.opening()
 	t.phases()
 	t.wholeRun()
+	t.resources()
 	t.overTime()
 	t.warnings()
 	t.closing()
@@ -208,6 +209,19 @@ func (t *textWriter) wholeRun() {
 	t.grid(t.r.outcomeGrid(peak))
 	t.grid(t.r.runGrid())
 	t.grid(t.r.targetGrid())
+}
+
+// resources says what was saturated, a line for each phase that is shown.
+func (t *textWriter) resources() {
+	lines := t.r.bottlenecks()
+	for i, text := range lines {
+		if i < mostPhases {
+			t.prose(text, "  ")
+		}
+	}
+	if len(lines) > 0 {
+		t.line("")
+	}
 }
 
 // overTime draws the success of each strategy over time as a line of small bars.

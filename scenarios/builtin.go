@@ -16,6 +16,8 @@ type Info struct{ Name, About string }
 var builtins = []Info{
 	{"spike-100-1000", "traffic jumps from 100 to 1000 calls/s for ten seconds; the service carries a fifth of that"},
 	{"spike-equal-patience", "the same jump where all callers are equally patient and the service's own queue is as long: no queue beats another"},
+	{"autoscale-spike", "a step to ten times the load meets an autoscaler that looks at the queue"},
+	{"autoscale-spike-utilisation", "the same step where the autoscaler looks at the busy share: it scales later and slower"},
 	{"azure-code", "a recorded code-completion service with its bursts; give a real trace with --trace FILE"},
 }
 

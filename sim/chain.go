@@ -15,6 +15,9 @@ type Link[T any] struct {
 // First returns the place of the member that joined first; nil in an empty Chain.
 func (c *Chain[T]) First() *Link[T] { return c.first }
 
+// Last returns the place of the member that joined last; nil in an empty Chain.
+func (c *Chain[T]) Last() *Link[T] { return c.last }
+
 // Next returns the place after this one; nil at the end.
 func (l *Link[T]) Next() *Link[T] { return l.next }
 

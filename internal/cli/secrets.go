@@ -73,10 +73,10 @@ func findSecrets(args, environ []string) secrets {
 	return words
 }
 
-// secretValue returns the value that argument i gives to -H, --header or --body, in any spelling.
+// secretValue returns the value that argument i gives to -H, --header, --body or --api-key, in any spelling.
 func secretValue(args []string, i int) (string, bool) {
 	arg := args[i]
-	for _, long := range []string{"--header", "--body", "-header", "-body"} {
+	for _, long := range []string{"--header", "--body", "--api-key", "-header", "-body", "-api-key"} {
 		if arg == long && i+1 < len(args) {
 			return args[i+1], true
 		}

@@ -20,6 +20,7 @@ Usage:
 
 Commands:
   run [SCENARIO]           compare the strategies of a scenario (the main job)
+  serve [SCENARIO]         the simulated service over HTTP, for any client
   show [SCENARIO|TRACE]    the scenario with every default, or a trace's figures
   list                     scenarios, strategies, service models, formats
   validate FILE...         find every fault of scenario files
@@ -73,7 +74,7 @@ func (p *program) tree() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return p.help(root, args) },
 	})
 	root.AddCommand(p.runCommand(), p.showCommand(), p.listCommand(), p.validateCommand(), p.schemaCommand(),
-		p.reportCommand(), p.calibrateCommand(), p.completionCommand(), p.versionCommand())
+		p.reportCommand(), p.calibrateCommand(), p.serveCommand(), p.completionCommand(), p.versionCommand())
 	return root
 }
 

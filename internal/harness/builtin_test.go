@@ -198,7 +198,7 @@ func TestGoldenFigures(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the figures are bound to the rounding of amd64")
 	}
-	for _, name := range []string{"spike-100-1000", "azure-code"} {
+	for _, name := range []string{"spike-100-1000", "azure-code", "autoscale-spike"} {
 		result := run(t, name, 2)
 		sum := sha256.Sum256([]byte(jsonOf(t, result.Strategies)))
 		file, got := "../../fixtures/golden/figures/"+name+".sha256", hex.EncodeToString(sum[:])+"\n"

@@ -27,6 +27,10 @@ func decode(s *scenarios.Scenario, err error) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Scenario: s, Service: *backend.NewService(), Warnings: s.Warnings()}
+	p.Service.Classes = s.Requests.Priority.Names()
+	if s.Load.Arrivals.Trace == nil {
+		p.Service.Load = s.Rate
+	}
 	faults := []error{err}
 	if s.Service.Present() {
 		faults = append(faults, s.Service.Decode(&p.Service))

@@ -87,7 +87,7 @@ func (c *completions) body(r sim.Request) []byte {
 
 // header returns the shared headers with what the service is told of this call.
 func (c *completions) header(shared http.Header, r sim.Request, now time.Duration, priorities []string) http.Header {
-	h := make(http.Header, len(shared)+4)
+	h := make(http.Header, len(shared)+5)
 	for k, values := range shared {
 		h[k] = values
 	}
@@ -96,10 +96,23 @@ func (c *completions) header(shared http.Header, r sim.Request, now time.Duratio
 	}
 	h["X-User"] = []string{strconv.FormatUint(r.User, 10)}
 	h["X-Headroom-Prompt-Tokens"] = []string{strconv.Itoa(max(1, r.Prompt))}
+	h["X-Headroom-Call"] = []string{identity(r)}
 	if left := r.Remaining(now); left != sim.Forever {
 		h["X-Request-Timeout-Ms"] = []string{strconv.FormatInt(max(1, left.Milliseconds()), 10)}
 	}
 	return h
+}
+
+// identity is the call's place in the schedule, its key and its size, by which headroom serve draws for
+// it what the simulated service draws in virtual time. It means nothing to any other service.
+func identity(r sim.Request) string {
+	b := strconv.AppendInt([]byte("call="), int64(r.Call), 10)
+	b = strconv.AppendInt(append(b, ", attempt="...), int64(r.Attempt), 10)
+	b = strconv.AppendUint(append(b, ", key="...), r.Key, 10)
+	if r.Work > 0 {
+		b = strconv.AppendFloat(append(b, ", work="...), r.Work, 'g', -1, 64)
+	}
+	return string(b)
 }
 
 // blockBytes is the text of one named block of a prompt: 16 tokens, the block of a prefix cache.

@@ -171,11 +171,6 @@ func serviceSchema(t *testing.T) map[string]any {
 	}
 	properties := s["properties"].(map[string]any)
 	properties["model"] = map[string]any{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false, "properties": models}
-	var names []string
-	for _, b := range backend.Balancers {
-		names = append(names, b.Name)
-	}
-	properties["balance"] = map[string]any{"enum": names}
 	return s
 }
 

@@ -40,7 +40,7 @@ func Virtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint64, 
 		Validity: report.Validity{Planned: v.calls, Sent: v.calls},
 		Costs:    v.book.costs,
 		Causes:   v.book.causes,
-		Counts:   decisions(st),
+		Counts:   v.counts(),
 		Gauges:   v.samples,
 		Series:   v.book.seconds,
 	}, nil
@@ -52,8 +52,9 @@ type virtual struct {
 	world    *sim.World
 	plan     *Plan
 	strategy strategies.Strategy
-	carry    sim.Handler // strategy, meter, network, service
-	stop     func()      // of the service
+	carry    sim.Handler  // strategy, meter, network, service
+	stop     func()       // of the service
+	tries    func() int64 // at its replicas
 	schedule *scenarios.Schedule
 	next     scenarios.Arrival // the arrival to come
 	more     bool              // there is one
@@ -74,11 +75,14 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	}
 	v.begin = v.start
 	service := p.Service.Start(v.world)
-	v.stop = service.Stop
+	v.stop, v.tries = service.Stop, service.Tries
 	v.carry = st.Wrap(v.world, meter(v.world, p.Network.Wrap(v.world, service.Handle), v.book))
 	v.gauges = append(v.gauges, service.Gauges...)
 	if g, ok := st.(strategies.Gauged); ok {
 		v.gauges = append(v.gauges, g.Gauges()...)
+	}
+	for _, r := range service.Resources {
+		v.gauges = append(v.gauges, sim.Gauge{Name: report.ResourcePrefix + r.Name, Read: r.Read})
 	}
 	for _, g := range v.gauges {
 		v.samples = append(v.samples, report.Gauge{Name: g.Name})
@@ -91,6 +95,20 @@ func (v *virtual) first() {
 	v.advance()
 	v.world.At(0, v.tick)
 	v.idle()
+}
+
+// counts returns the decisions of the strategy, and beside them how often the service tried its replicas
+// where it may do so more than once for an attempt: the meter stands outside and sees one.
+func (v *virtual) counts() map[string]int {
+	counts := decisions(v.strategy)
+	if c := v.plan.Service.Checks; c == nil || len(c.NextUpstream) == 0 {
+		return counts
+	}
+	if counts == nil {
+		counts = make(map[string]int)
+	}
+	counts["service tries"] = int(v.tries())
+	return counts
 }
 
 // idle stops what the service does by itself once no call is inside or to come: it would go on for

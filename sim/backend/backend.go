@@ -73,6 +73,7 @@ type Entry struct {
 // All lists the service models there are, in the order in which they are shown.
 var All = []Entry{
 	{"queue", "servers that each carry one call at a time: M/G/c/K", func() Model { return NewQueue() }},
+	{"batch", "calls served together: static batches, or dynamic ones as Triton makes them", func() Model { return NewBatching() }},
 	{"llm", "continuous batching on a GPU: steps, slots and KV memory", func() Model { return NewLLM() }},
 }
 

@@ -12,13 +12,24 @@ type Balancer interface {
 // A BalancerEntry is a kind of balancer that a scenario may name. New returns a fresh one for a run.
 type BalancerEntry struct {
 	Name, About string
-	New         func() Balancer
+	Hashes      bool // it has the settings of Hashing
+	New         func(env sim.Env, b Balancing) Balancer
 }
 
 // Balancers lists the balancers there are, in the order in which they are shown.
 var Balancers = []BalancerEntry{
-	{"round-robin", "each replica in turn", func() Balancer { return &RoundRobin{} }},
-	{"least-conn", "the replica with the fewest calls in flight", func() Balancer { return &LeastConn{} }},
+	{Name: "round-robin", About: "each replica in turn",
+		New: func(sim.Env, Balancing) Balancer { return &RoundRobin{} }},
+	{Name: "weighted", About: "in turn, by weight, spread evenly (nginx's smooth rule)",
+		New: func(sim.Env, Balancing) Balancer { return &Weighted{} }},
+	{Name: "least-conn", About: "the replica with the fewest calls in flight for its weight",
+		New: func(sim.Env, Balancing) Balancer { return &LeastConn{} }},
+	{Name: "p2c", About: "the less loaded of two drawn at random",
+		New: func(env sim.Env, _ Balancing) Balancer { return &P2C{random: env.Rand("p2c")} }},
+	{Name: "hash", About: "by user, key or prefix; losing a replica moves only its own (rendezvous)", Hashes: true,
+		New: func(_ sim.Env, b Balancing) Balancer { return &Hash{Hashing: b.Hashing} }},
+	{Name: "consistent", About: "by user, key or prefix, on a ring of 160 points per weight (ketama)", Hashes: true,
+		New: func(_ sim.Env, b Balancing) Balancer { return &Consistent{by: b.By} }},
 }
 
 // balancerNamed returns the entry of that name; empty is the first.
@@ -27,16 +38,4 @@ func balancerNamed(name string) (BalancerEntry, bool) {
 		return Balancers[0], true
 	}
 	return find(Balancers, func(b BalancerEntry) bool { return b.Name == name })
-}
-
-// balanced hands each call to the replica that the caller names (Via.Endpoint) or the balancer picks.
-func balanced(b Balancer, pool *Pool) sim.Handler {
-	return func(r sim.Request) sim.Reply {
-		among := pool.Members()
-		i := r.Via.Endpoint - 1
-		if i < 0 || i >= len(among) {
-			i = b.Pick(r, among)
-		}
-		return among[i].Handle(r)
-	}
 }

@@ -21,7 +21,7 @@ func benchmark(b *testing.B, m Model, rate float64, request sim.Request) {
 
 // BenchmarkQueue is M/M/10 at load 0.9: arrival, process, patience, service.
 func BenchmarkQueue(b *testing.B) {
-	q := &Queue{Servers: 10, Service: sim.ExponentialDuration(20 * time.Millisecond), Discipline: FIFO, Cancel: CancelFree}
+	q := &Queue{Servers: 10, Service: Drawn(sim.ExponentialDuration(20 * time.Millisecond)), Discipline: FIFO, Cancel: CancelFree}
 	benchmark(b, q, 450, sim.Request{})
 }
 
@@ -68,7 +68,7 @@ func BenchmarkLLMTight(b *testing.B) {
 // connections and a bounded queue, six times as many calls as they carry.
 func BenchmarkService(b *testing.B) {
 	m := fastLLM(b)
-	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: "least-conn", Admission: Admission{Queue: pointer(256)}}
+	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Queue: pointer(256)}}
 	network := &Network{DNS: 100 * ms, Connect: 50 * ms, TLS: 150 * ms, RTT: 20 * ms}
 	b.ReportAllocs()
 	w := sim.NewWorld(1)
@@ -82,4 +82,20 @@ func BenchmarkService(b *testing.B) {
 		b.Fatalf("%d processes left", blocked)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}
+
+// BenchmarkDisciplines is M/M/10 at load 0.9 under the others.
+func BenchmarkDisciplines(b *testing.B) {
+	for _, d := range disciplines[1:] {
+		b.Run(string(d), func(b *testing.B) {
+			benchmark(b, &Queue{Servers: 10, Service: Drawn(sim.ExponentialDuration(20 * time.Millisecond)), Discipline: d, Cancel: CancelFree}, 450, sim.Request{})
+		})
+	}
+}
+
+// BenchmarkBatch is an instance with batches of up to 16, at load 0.9.
+func BenchmarkBatch(b *testing.B) {
+	m := NewBatching()
+	m.MaxBatchSize, m.MaxQueueDelay, m.Time = 16, 2*time.Millisecond, &BatchTime{Base: 20 * time.Millisecond, PerRequest: time.Millisecond}
+	benchmark(b, m, 0.9*16/0.036, sim.Request{})
 }

@@ -249,7 +249,7 @@ func TestEngineIsAQueue(t *testing.T) {
 	service := output * step
 	size := roomy
 	size.seqs = servers
-	queue := &Queue{Servers: servers, Service: sim.ConstantDuration(service), Discipline: FIFO, Cancel: CancelFree}
+	queue := &Queue{Servers: servers, Service: Drawn(sim.ConstantDuration(service)), Discipline: FIFO, Cancel: CancelFree}
 	engine := &engineModel{size: size, time: Linear{Base: step}}
 	var difference sample
 	for seed := range uint64(10) {

@@ -20,7 +20,15 @@ func small(t *testing.T, name string, cancel Cancel) Model {
 	t.Helper()
 	switch name {
 	case "queue":
-		return &Queue{Servers: 4, Service: second, Limit: pointer(20), Discipline: FIFO, Cancel: cancel}
+		return &Queue{Servers: 4, Service: Drawn(second), Limit: pointer(20), Discipline: FIFO, Cancel: cancel}
+	case "batch":
+		m := NewBatching()
+		m.MaxBatchSize, m.MaxQueueDelay, m.Instances, m.MaxQueueSize, m.Cancel = 2, 50*ms, 2, 20, cancel
+		m.Time = &BatchTime{Base: 800 * ms, PerRequest: 100 * ms}
+		if err := m.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		return m
 	case "llm":
 		m := NewLLM()
 		m.MaxSeqs, m.Limit, m.Cancel = 4, pointer(20), cancel
@@ -182,7 +190,7 @@ func TestModelsRunInBothTimes(t *testing.T) {
 	eachModel(t, func(t *testing.T, m Model, _ Cancel) {
 		network := &Network{DNS: ms, RTT: 3 * ms}
 		carry := func(env sim.Env, records []record) {
-			handle := network.Wrap(env, (&Service{Model: Choice{"", m}, Replicas: 2, Balance: "least-conn", Admission: Admission{Queue: pointer(12)}}).Start(env).Handle)
+			handle := network.Wrap(env, (&Service{Model: Choice{"", m}, Replicas: 2, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Queue: pointer(12)}}).Start(env).Handle)
 			at := time.Duration(0)
 			for i := range records {
 				r := sim.NewStream(7, "arrivals").For(i, 0)

@@ -103,7 +103,7 @@ func TestAnswerLostOnTheWayBackIsWastedWork(t *testing.T) {
 	} {
 		w := sim.NewWorld(1)
 		queue := NewQueue()
-		queue.Servers, queue.Service = 1, sim.ConstantDuration(100*time.Millisecond)
+		queue.Servers, queue.Service = 1, Drawn(sim.ConstantDuration(100*time.Millisecond))
 		if err := queue.Validate(); err != nil {
 			t.Fatal(err)
 		}

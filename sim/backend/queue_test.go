@@ -29,7 +29,7 @@ func (o oracle) check(t *testing.T) {
 	var wait, blocked, late sample
 	const calls, warm = 8_000, 2_000
 	for seed := range uint64(10) {
-		q := &Queue{Servers: o.servers, Service: o.service, Discipline: FIFO, Cancel: CancelFree}
+		q := &Queue{Servers: o.servers, Service: Drawn(o.service), Discipline: FIFO, Cancel: CancelFree}
 		if o.places > 0 {
 			q.Limit = pointer(o.places - o.servers)
 		}
@@ -221,7 +221,7 @@ func TestQueueCancel(t *testing.T) {
 		{CancelZombie, 30 * time.Second, 30 * time.Second, 20 * time.Second},
 	} {
 		t.Run(string(row.cancel), func(t *testing.T) {
-			s, replica := newScript(&Queue{Servers: 1, Service: sim.ConstantDuration(10 * time.Second), Discipline: FIFO, Cancel: row.cancel})
+			s, replica := newScript(&Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(10 * time.Second)), Discipline: FIFO, Cancel: row.cancel})
 			s.call(0, 4*time.Second, sim.Request{})
 			s.call(time.Second, time.Second, sim.Request{})
 			s.call(time.Second+1, 0, sim.Request{})
@@ -240,7 +240,7 @@ func TestQueueCancel(t *testing.T) {
 
 // TestQueueRefuses is a queue with one server and two places to wait.
 func TestQueueRefuses(t *testing.T) {
-	s, replica := newScript(&Queue{Servers: 1, Service: sim.ConstantDuration(time.Second), Limit: pointer(2), Discipline: FIFO, Cancel: CancelFree})
+	s, replica := newScript(&Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(time.Second)), Limit: pointer(2), Discipline: FIFO, Cancel: CancelFree})
 	for range 4 {
 		s.call(0, 0, sim.Request{Output: 7})
 	}
@@ -250,19 +250,22 @@ func TestQueueRefuses(t *testing.T) {
 	})
 	s.call(time.Second+1, 0, sim.Request{}) // a place has become free
 	s.run(t)
-	ok := sim.Reply{Outcome: sim.OK, Status: 200, Tokens: 7, Work: time.Second}
-	last := ok
-	last.Tokens = 0
+	ok := sim.Reply{Outcome: sim.OK, Status: 200, Work: time.Second}
+	began := func(at time.Duration, tokens int) sim.Reply {
+		reply := ok
+		reply.Began, reply.Tokens = at, tokens
+		return reply
+	}
 	same(t, "records", s.log, []record{
-		{0, 0, time.Second, ok}, {1, 0, 2 * time.Second, ok}, {2, 0, 3 * time.Second, ok},
+		{0, 0, time.Second, began(0, 7)}, {1, 0, 2 * time.Second, began(time.Second, 7)}, {2, 0, 3 * time.Second, began(2*time.Second, 7)},
 		{3, 0, 0, sim.Reply{Outcome: sim.Busy, Status: 503, Reason: "queue-full"}},
-		{4, time.Second + 1, 4 * time.Second, last},
+		{4, time.Second + 1, 4 * time.Second, began(3*time.Second, 0)},
 	})
 }
 
 // TestQueueWork: where the schedule gives the size of a call, it is in mean service times.
 func TestQueueWork(t *testing.T) {
-	s, _ := newScript(&Queue{Servers: 2, Service: sim.ExponentialDuration(time.Second), Discipline: FIFO, Cancel: CancelFree})
+	s, _ := newScript(&Queue{Servers: 2, Service: Drawn(sim.ExponentialDuration(time.Second)), Discipline: FIFO, Cancel: CancelFree})
 	s.call(0, 0, sim.Request{Work: 2.5})
 	s.call(0, 0, sim.Request{Work: 0.25})
 	s.run(t)
@@ -272,7 +275,7 @@ func TestQueueWork(t *testing.T) {
 // TestQueueServiceBelongsToTheCall: a retry costs what the first attempt cost.
 func TestQueueServiceBelongsToTheCall(t *testing.T) {
 	w := sim.NewWorld(3)
-	handle := (&Queue{Servers: 1, Service: second, Discipline: FIFO, Cancel: CancelFree}).Start(w).Handle
+	handle := (&Queue{Servers: 1, Service: Drawn(second), Discipline: FIFO, Cancel: CancelFree}).Start(w).Handle
 	var stays []time.Duration
 	w.Go(func() {
 		for attempt := range 3 {
@@ -292,7 +295,7 @@ func TestQueueServiceBelongsToTheCall(t *testing.T) {
 
 // TestQueueLittle: L = lambda W, exactly, for waiting and running apart.
 func TestQueueLittle(t *testing.T) {
-	waiting, running, records := littles(t, &Queue{Servers: 3, Service: second, Discipline: FIFO, Cancel: CancelFree}, 2.7,
+	waiting, running, records := littles(t, &Queue{Servers: 3, Service: Drawn(second), Discipline: FIFO, Cancel: CancelFree}, 2.7,
 		func(int) sim.Request { return sim.Request{} })
 	stays, served := 0.0, 0.0
 	random := sim.NewStream(4, "queue")
@@ -306,7 +309,8 @@ func TestQueueLittle(t *testing.T) {
 
 func TestQueueValidate(t *testing.T) {
 	q := NewQueue()
-	q.Servers, q.Limit, q.Discipline, q.Cancel = 0, pointer(-1), "lifo", "never"
+	q.Servers, q.Limit, q.Discipline, q.Cancel, q.RejectCost = 0, pointer(-1), "random", "never", 2
+	q.Dependency = &Dependency{Slow: &Slowness{At: -1, Factor: 0}}
 	err := q.Validate()
 	var f sim.Faults
 	if !errors.As(err, &f) {
@@ -314,12 +318,17 @@ func TestQueueValidate(t *testing.T) {
 	}
 	same(t, "faults", f, sim.Faults{
 		{Path: "servers", Found: "0", Allowed: "1 to 1000000"},
-		{Path: "service", Allowed: "a duration such as 20ms, or a law such as {exp: {mean: 20ms}}"},
+		{Path: "service", Allowed: "a duration such as 20ms, a law such as {exp: {mean: 20ms}}, or {linear: {base, per_prompt_token, per_output_token}}"},
+		{Path: "dependency.time", Allowed: "a duration such as 250ms, or a law such as {exp: {mean: 250ms}}"},
+		{Path: "dependency.slow.at", Found: "-1ns", Allowed: "0s or later"},
+		{Path: "dependency.slow.for", Found: "0s", Allowed: "above 0s"},
+		{Path: "dependency.slow.factor", Found: "0", Allowed: "above 0, at most 1000000"},
 		{Path: "limit", Found: "-1", Allowed: "0 or more; without it there is no limit"},
-		{Path: "discipline", Found: "lifo", Allowed: "fifo"},
+		{Path: "reject_cost", Found: "200%", Allowed: "0% to 100% of a service"},
+		{Path: "discipline", Found: "random", Allowed: "fifo, lifo, priority, ps"},
 		{Path: "cancel", Found: "never", Allowed: "free, queued, zombie"},
 	})
-	good := &Queue{Servers: 1, Service: second, Discipline: FIFO, Cancel: CancelFree}
+	good := &Queue{Servers: 1, Service: Drawn(second), Discipline: FIFO, Cancel: CancelFree}
 	if err := good.Validate(); err != nil {
 		t.Errorf("got %v for a good queue, want nil", err)
 	}
@@ -328,7 +337,7 @@ func TestQueueValidate(t *testing.T) {
 // TestQueueAllocations: a call allocates nothing in the long run, beyond what the kernel does.
 func TestQueueAllocations(t *testing.T) {
 	w := sim.NewWorld(1)
-	handle := (&Queue{Servers: 1, Service: second, Discipline: FIFO, Cancel: CancelFree}).Start(w).Handle
+	handle := (&Queue{Servers: 1, Service: Drawn(second), Discipline: FIFO, Cancel: CancelFree}).Start(w).Handle
 	w.Go(func() {
 		handle(sim.Request{})
 		if got := testing.AllocsPerRun(100, func() { handle(sim.Request{}) }); got != 0 {

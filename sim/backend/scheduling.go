@@ -17,9 +17,9 @@ type Policy string
 const (
 	// FCFS admits in order of arrival; the last one admitted gives its memory back first.
 	FCFS Policy = "fcfs"
-	// ByPriority admits by class and within a class in order of arrival; the lowest class gives its
+	// PriorityFirst admits by class and within a class in order of arrival; the lowest class gives its
 	// memory back first, the last to arrive before others.
-	ByPriority Policy = "priority"
+	PriorityFirst Policy = "priority"
 )
 
 // The defaults of the way in and out, measured on vLLM's API server: HTTP, tokeniser and hand-over to
@@ -37,7 +37,7 @@ func (m *LLM) checkScheduling(f *sim.Faults) {
 	if !(m.Watermark >= 0 && m.Watermark < 1) {
 		f.Add("watermark", m.Watermark.String(), "0% or more, below 100%")
 	}
-	if m.Policy != FCFS && m.Policy != ByPriority {
+	if m.Policy != FCFS && m.Policy != PriorityFirst {
 		f.Add("policy", string(m.Policy), "fcfs, priority")
 	}
 	for _, one := range []struct {
@@ -57,7 +57,7 @@ func (m *LLM) rules(size *engineSize) {
 	size.whole = !m.ChunkedPrefill
 	size.caching = m.PrefixCaching
 	size.reserve = m.Reserve
-	size.byClass = m.Policy == ByPriority
+	size.byClass = m.Policy == PriorityFirst
 	size.async = m.Engine.async()
 	size.ingress, size.response = m.Ingress, m.Response
 	size.ablation = m.Ablation

@@ -11,7 +11,7 @@ import (
 
 // tenSeconds is one server, ten seconds a call.
 func tenSeconds() Choice {
-	return Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(10 * time.Second), Discipline: FIFO, Cancel: CancelFree}}
+	return Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(10 * time.Second)), Discipline: FIFO, Cancel: CancelFree}}
 }
 
 // TestAdmission: two replicas with one server each. Calls come one after the other, and stay.
@@ -30,7 +30,7 @@ func TestAdmission(t *testing.T) {
 		{"the first limit names the reason", Admission{Queue: pointer(0), MaxRequests: 2}, []int{200, 200, 503, 503, 503, 503}, "max-requests"},
 	} {
 		t.Run(row.about, func(t *testing.T) {
-			s := &Service{Model: tenSeconds(), Replicas: 2, Balance: "round-robin", Admission: row.admission}
+			s := &Service{Model: tenSeconds(), Replicas: 2, Balance: Balancing{Name: "round-robin"}, Admission: row.admission}
 			w := sim.NewWorld(1)
 			handle := s.Start(w).Handle
 			statuses, reason := make([]int, 6), ""
@@ -57,7 +57,7 @@ func TestAdmission(t *testing.T) {
 // full at times; an llm's call that only waits for the next step does not count.
 func TestAdmissionBoundsTheQueue(t *testing.T) {
 	m := fastLLM(t)
-	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: "least-conn", Admission: Admission{Queue: pointer(50)}}
+	s := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Queue: pointer(50)}}
 	most, refused := 0, 0
 	records := traffic{seed: 1, calls: 20_000, rate: 1000, request: func(call int) sim.Request {
 		return sim.Request{Prompt: 512, Output: 64 + call*37%129} // not all alike, or they march in step
@@ -89,8 +89,8 @@ func TestAdmissionBoundsTheQueue(t *testing.T) {
 // picks lets calls arrive and returns how many each replica got. Every fifth call takes far longer.
 func picks(t *testing.T, balance string, replicas, calls int) ([]int, []record) {
 	t.Helper()
-	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: sim.ConstantDuration(time.Second), Discipline: FIFO, Cancel: CancelFree}},
-		Replicas: replicas, Balance: balance}
+	s := &Service{Model: Choice{"queue", &Queue{Servers: 1, Service: Drawn(sim.ConstantDuration(time.Second)), Discipline: FIFO, Cancel: CancelFree}},
+		Replicas: replicas, Balance: Balancing{Name: balance}}
 	counts := make([]int, replicas)
 	records := traffic{seed: 1, calls: calls, rate: 0.6 * float64(replicas), request: func(i int) sim.Request {
 		return sim.Request{Work: 0.4 + 3*float64((i%5)/4)}
@@ -132,28 +132,9 @@ func TestLeastConnAvoidsConvoys(t *testing.T) {
 	}
 }
 
-// TestLeastConnPicks: the fewest calls in flight, and among equals in turn.
-func TestLeastConnPicks(t *testing.T) {
-	pool := []*Member{{inflight: 2}, {inflight: 1}, {inflight: 1}, {inflight: 5}}
-	b := &LeastConn{}
-	var got []int
-	for range 4 {
-		i := b.Pick(sim.Request{}, pool)
-		pool[i].inflight++
-		got = append(got, i)
-	}
-	same(t, "picks", got, []int{1, 2, 0, 1})
-	idle := []*Member{{}, {}, {}}
-	got = nil
-	for range 6 {
-		got = append(got, b.Pick(sim.Request{}, idle))
-	}
-	same(t, "picks among idle replicas", got, []int{2, 0, 1, 2, 0, 1})
-}
-
 // TestServiceEndpoint: a caller that names a replica gets it.
 func TestServiceEndpoint(t *testing.T) {
-	s := &Service{Model: tenSeconds(), Replicas: 3, Balance: "least-conn"}
+	s := &Service{Model: tenSeconds(), Replicas: 3, Balance: Balancing{Name: "least-conn"}}
 	w := sim.NewWorld(1)
 	running := s.Start(w)
 	for range 2 {
@@ -171,11 +152,11 @@ func TestServiceEndpoint(t *testing.T) {
 // the pick at random (round robin would make arrivals more regular).
 func TestReplicasShareTheLoad(t *testing.T) {
 	var difference sample
-	q := &Queue{Servers: 3, Service: second, Discipline: FIFO, Cancel: CancelFree}
+	q := &Queue{Servers: 3, Service: Drawn(second), Discipline: FIFO, Cancel: CancelFree}
 	for seed := range uint64(10) {
 		mean := func(replicas int) float64 {
 			sum := 0.0
-			s := &Service{Model: Choice{"queue", q}, Replicas: replicas, Balance: "round-robin"}
+			s := &Service{Model: Choice{"queue", q}, Replicas: replicas, Balance: Balancing{Name: "round-robin"}}
 			for _, r := range (traffic{seed: seed, calls: 5000, rate: 2.1 * float64(replicas), request: func(i int) sim.Request {
 				return sim.Request{Via: sim.Via{Endpoint: 1 + sim.NewStream(seed, "pick").For(i, 0).IntN(replicas)}}
 			}}).carry(t, func(env sim.Env) sim.Handler { return s.Start(env).Handle }) {
@@ -213,7 +194,7 @@ admission: {queue: 256, when_full: 503}
 	}
 	got := read(text)
 	m := fastLLM(t)
-	want := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: "least-conn", Admission: Admission{Queue: pointer(256), WhenFull: 503}}
+	want := &Service{Model: Choice{"llm", m}, Replicas: 3, Balance: Balancing{Name: "least-conn"}, Admission: Admission{Queue: pointer(256), WhenFull: 503}}
 	same(t, "service", got, want)
 	written, err := yaml.Dump(got)
 	if err != nil {
@@ -233,9 +214,9 @@ func TestServiceYAMLFaults(t *testing.T) {
 	}{
 		{"model: {llm: {gpu: h1000}}", sim.Fault{Found: `unknown gpu "h1000"`,
 			Allowed: "a100, h100, h100-pcie, h800, h200, b200, gb200, h20, l40s, l4, a30, a10g"}},
-		{"model: {gpu: {}}", sim.Fault{Found: `unknown model "gpu"`, Allowed: "queue, llm"}},
-		{"model: {}", sim.Fault{Found: "no model", Allowed: "exactly one of queue, llm"}},
-		{"model: {queue: {}, llm: {}}", sim.Fault{Found: "2 models: llm, queue", Allowed: "exactly one of queue, llm"}},
+		{"model: {gpu: {}}", sim.Fault{Found: `unknown model "gpu"`, Allowed: "queue, batch, llm"}},
+		{"model: {}", sim.Fault{Found: "no model", Allowed: "exactly one of queue, batch, llm"}},
+		{"model: {queue: {}, llm: {}}", sim.Fault{Found: "2 models: llm, queue", Allowed: "exactly one of queue, batch, llm"}},
 	} {
 		err := yaml.Load([]byte(row.text), NewService(), yaml.WithKnownFields())
 		var got sim.Faults
@@ -243,13 +224,13 @@ func TestServiceYAMLFaults(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", row.text, err, row.want)
 		}
 	}
-	s := &Service{Replicas: 0, Balance: "random", Admission: Admission{Queue: pointer(-1), MaxRequests: -1, WhenFull: 500}}
+	s := &Service{Replicas: 0, Balance: Balancing{Name: "random"}, Admission: Admission{Queue: pointer(-1), MaxRequests: -1, WhenFull: 500}}
 	same(t, "faults", s.Validate(), error(sim.Faults{
-		{Path: "model", Allowed: "exactly one of queue, llm"},
+		{Path: "model", Allowed: "exactly one of queue, batch, llm"},
 		{Path: "replicas", Found: "0", Allowed: "1 to 10000"},
-		{Path: "balance", Found: "random", Allowed: "round-robin, least-conn"},
+		{Path: "balance", Found: "random", Allowed: "round-robin, weighted, least-conn, p2c, hash, consistent"},
 		{Path: "admission.queue", Found: "-1", Allowed: "0 or more; without it there is no limit"},
 		{Path: "admission.max_requests", Found: "-1", Allowed: "1 or more; 0 is no limit"},
-		{Path: "admission.when_full", Found: "500", Allowed: "503, 529, 429"},
+		{Path: "admission.when_full", Found: "500", Allowed: "503, 529, 429, wait"},
 	}))
 }

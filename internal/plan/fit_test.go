@@ -109,6 +109,7 @@ func TestFitSaysWhatIsMissing(t *testing.T) {
 
 // TestFitMeetsThePublishedTable: the rows that the table was fitted to, among others, lead back to it.
 func TestFitMeetsThePublishedTable(t *testing.T) {
+	unraced(t)
 	points, err := ReadPoints(bytes.NewReader(shareddata.Read(t, "measured_vllm_train.csv")), Defaults{})
 	if err != nil {
 		t.Fatal(err)

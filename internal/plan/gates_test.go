@@ -54,6 +54,15 @@ func memoryBinds(r *Row) bool {
 	return err != nil
 }
 
+// unraced skips a test of figures under the race detector, which finds nothing there that it does not
+// find in the smaller ones.
+func unraced(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("figures are the same under the race detector, and take a minute")
+	}
+}
+
 func gate(t *testing.T, what string, got, most float64) {
 	t.Helper()
 	t.Logf("%s: %.2f%% (at most %.1f%%)", what, 100*got, 100*most)
@@ -64,6 +73,7 @@ func gate(t *testing.T, what string, got, most float64) {
 
 // TestClosedLoopMeetsMeasurements: all 150 closed-loop points, each simulated.
 func TestClosedLoopMeetsMeasurements(t *testing.T) {
+	unraced(t)
 	c := calibrated(t, shareddata.Read(t, "measured_vllm_train.csv"), 3, nil)
 	if c.Simulated() != 150 {
 		t.Errorf("got %d rows simulated, want 150", c.Simulated())

@@ -25,6 +25,7 @@ func openSample(t *testing.T) []byte {
 // TestOpenLoopMeetsMeasurements: six open-loop stages, one of them far into overload, the mean of ten
 // seeds.
 func TestOpenLoopMeetsMeasurements(t *testing.T) {
+	unraced(t)
 	c := calibrated(t, shareddata.Read(t, "measured_vllm_open_loop_train.csv"), 10, nil)
 	mape, bias, n := errorsOf(c, e2e, calm)
 	if n != 5 || c.Simulated() != 6 {
@@ -75,6 +76,7 @@ func TestOpenLoopMeetsASample(t *testing.T) {
 // TestEachRuleMatters switches the rules of the scheduler off one by one: what was measured is then
 // further away.
 func TestEachRuleMatters(t *testing.T) {
+	unraced(t)
 	for _, row := range []struct {
 		rule    string
 		without func(*backend.LLM)
@@ -102,6 +104,7 @@ func TestEachRuleMatters(t *testing.T) {
 // so they show in the closed-loop points of that kind. The last rule acts only where the one before it
 // does not already stop what it stops.
 func TestAdmissionRulesMatter(t *testing.T) {
+	unraced(t)
 	bound := func(r *Row) bool { return memoryBinds(r) }
 	of := func(change func(*backend.LLM)) float64 {
 		mape, _, n := errorsOf(calibrated(t, sampled(t), 10, change), ttft, bound)

@@ -166,7 +166,8 @@ func blocks(t *testing.T, text string) []block {
 // A shell runs the blocks of one page, in one directory.
 type shell struct {
 	bash, dir, program, server string
-	background                 *exec.Cmd // the server of this page; nil: the test's own
+	background                 *exec.Cmd        // the server of this page; nil: the test's own
+	said                       *strings.Builder // by the server, on stderr
 }
 
 // inBackground starts `headroom serve ... &` on a free port, ends the one before, and returns its first
@@ -175,7 +176,8 @@ func (s *shell) inBackground(t *testing.T, command string) (string, error) {
 	t.Helper()
 	s.endBackground(t)
 	cmd := s.command("exec " + command + " --addr 127.0.0.1:0")
-	cmd.Stderr = os.Stderr
+	s.said = new(strings.Builder)
+	cmd.Stderr = s.said
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", err
@@ -201,7 +203,7 @@ func (s *shell) endBackground(t *testing.T) {
 	}
 	_ = s.background.Process.Signal(os.Interrupt)
 	if err := s.background.Wait(); err != nil {
-		t.Errorf("%v: %v", s.background.Args, err)
+		t.Errorf("%v: %v\n%s", s.background.Args, err, s.said)
 	}
 	s.background = nil
 }

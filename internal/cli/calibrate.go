@@ -115,13 +115,13 @@ func (c *calibration) main(name string) error {
 	return err
 }
 
-// read reads a file, stdin for "-", or with "fixture:" before its name a file of the program's own.
+// read reads a file, stdin for "-", or with "fixture:" before its name points that the program carries.
 func (p *program) read(name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(io.LimitReader(p.stdin, mostInput))
 	}
 	if own, ok := strings.CutPrefix(name, "fixture:"); ok {
-		return fixtures.Files.ReadFile(own)
+		return fixtures.Measured.ReadFile(own)
 	}
 	return os.ReadFile(name)
 }

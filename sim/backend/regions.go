@@ -50,12 +50,13 @@ func newSides(n *Network) []side {
 	if len(n.Regions) == 0 {
 		return []side{n.newSide(n.RTT, 1)}
 	}
+	order := slices.Sorted(maps.Keys(n.Regions))
 	total, sum := 0, 0
-	for _, one := range n.Regions { // a sum: in any order
-		total += one.Weight
+	for _, name := range order {
+		total += n.Regions[name].Weight
 	}
 	var all []side
-	for _, name := range slices.Sorted(maps.Keys(n.Regions)) {
+	for _, name := range order {
 		one := n.Regions[name]
 		sum += one.Weight
 		all = append(all, n.newSide(one.RTT, float64(sum)/float64(total)))

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/headroom-dev/headroom/sim"
 )
 
@@ -188,4 +190,35 @@ func TestConnectionsAreAllocatedOnce(t *testing.T) {
 		})
 		w.Run(sim.Forever)
 	}
+}
+
+// TestHandshakesAreThePeakInFlight: where no connection times out or is used up and no caller goes, HTTP/1
+// opens as many as were ever in use at once, and HTTP/2 one.
+func TestHandshakesAreThePeakInFlight(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := &Network{HTTP: HTTP(rapid.IntRange(1, 2).Draw(t, "http")), IdleTimeout: time.Hour, Connect: 7 * ms, RTT: 3 * ms, Bandwidth: rapid.SampledFrom([]Bandwidth{0, 1e6}).Draw(t, "bandwidth")}
+		w := sim.NewWorld(1)
+		link := n.Start(w, holds(w))
+		inside, peak, answered := 0, 0, 0
+		visits := rapid.IntRange(1, 40).Draw(t, "visits")
+		for range visits {
+			hold := rapid.IntRange(0, 300).Draw(t, "hold")
+			w.At(time.Duration(rapid.IntRange(0, 1000).Draw(t, "at"))*ms, func() {
+				w.Go(func() {
+					inside++
+					peak = max(peak, inside)
+					if link.Handle(sim.Request{Output: hold}).Outcome == sim.OK {
+						answered++
+					}
+					inside--
+				})
+			})
+		}
+		w.Run(sim.Forever)
+		if n.HTTP == 2 {
+			peak = 1
+		}
+		same(t, "handshakes", counted(link)["handshakes"], int64(peak))
+		same(t, "answered", answered, visits)
+	})
 }

@@ -75,6 +75,8 @@ func TestSchemaAgreesWithTheLoader(t *testing.T) {
 		{"an unknown setting of a model", "load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nservice: {model: {queue: {server: 3}}}"},
 		{"an unknown balance", "load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nservice: {model: {llm: {}}, balance: random}"},
 		{"an unknown price", "load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nnetwork: {rt: 3s}"},
+		{"a version of HTTP that is not there", "load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nnetwork: {http: 3}"},
+		{"a bandwidth without a unit", "load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nnetwork: {bandwidth: 100}"},
 		{"a number for a duration", "load: {phases: [{name: a, rate: 1/s, for: 1}]}"},
 		{"an unknown field", "load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nsedes: 3"},
 	} {

@@ -3,11 +3,13 @@ package harness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/headroom-dev/headroom/report"
 	"github.com/headroom-dev/headroom/scenarios"
 	"github.com/headroom-dev/headroom/sim"
+	"github.com/headroom-dev/headroom/sim/backend"
 	"github.com/headroom-dev/headroom/strategies"
 )
 
@@ -55,6 +57,7 @@ type virtual struct {
 	carry    sim.Handler  // strategy, meter, network, service
 	stop     func()       // of the service
 	tries    func() int64 // at its replicas
+	link     backend.Link // between strategy and service
 	schedule *scenarios.Schedule
 	next     scenarios.Arrival // the arrival to come
 	more     bool              // there is one
@@ -76,12 +79,13 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	v.begin = v.start
 	service := p.Service.Start(v.world)
 	v.stop, v.tries = service.Stop, service.Tries
-	v.carry = st.Wrap(v.world, meter(v.world, p.Network.Wrap(v.world, service.Handle), v.book))
+	v.link = p.Network.Start(v.world, service.Handle)
+	v.carry = st.Wrap(v.world, meter(v.world, v.link.Handle, v.book))
 	v.gauges = append(v.gauges, service.Gauges...)
 	if g, ok := st.(strategies.Gauged); ok {
 		v.gauges = append(v.gauges, g.Gauges()...)
 	}
-	for _, r := range service.Resources {
+	for _, r := range slices.Concat(service.Resources, v.link.Resources) {
 		v.gauges = append(v.gauges, sim.Gauge{Name: report.ResourcePrefix + r.Name, Read: r.Read})
 	}
 	for _, g := range v.gauges {
@@ -97,17 +101,23 @@ func (v *virtual) first() {
 	v.idle()
 }
 
-// counts returns the decisions of the strategy, and beside them how often the service tried its replicas
-// where it may do so more than once for an attempt: the meter stands outside and sees one.
+// counts returns the decisions of the strategy, beside them what the network counted, and how often the
+// service tried its replicas where it may do so more than once for an attempt: the meter stands outside
+// and sees one.
 func (v *virtual) counts() map[string]int {
 	counts := decisions(v.strategy)
-	if c := v.plan.Service.Checks; c == nil || len(c.NextUpstream) == 0 {
-		return counts
+	add := func(name string, n int64) {
+		if counts == nil {
+			counts = make(map[string]int)
+		}
+		counts[name] = int(n)
 	}
-	if counts == nil {
-		counts = make(map[string]int)
+	if v.link.Counts != nil {
+		v.link.Counts(add)
 	}
-	counts["service tries"] = int(v.tries())
+	if c := v.plan.Service.Checks; c != nil && len(c.NextUpstream) > 0 {
+		add("service tries", v.tries())
+	}
 	return counts
 }
 

@@ -59,6 +59,7 @@ func TestEffectiveScenarioReadsBack(t *testing.T) {
 		good + "requests: {priority: {'high, very': 33.3%, \"a: b\": 33.3%, c: 33.4%}, patience: 1h0m0.5s, work: {mix: [{weight: 9, value: 1}, {weight: 1, gamma: {mean: 2, cv: 3}}]}}",
 		good + "gates: [a, {gate: 'b < 2s', strict: false}, 'success{phase=spike} >= 85%']\nobjective: {preset: llama2-70b, success: 99.9%}",
 		"load: {arrivals: {gamma: {cv: 2.5}}, phases: [{name: a, rate: 1/h, for: 2h, ramp: 1ns}, {name: c, concurrency: 2, calls: 3}]}",
+		"load: {arrivals: {trace: {file: 'fixture:traces/mooncake_sample.jsonl', format: mooncake}}}",
 		"load: {arrivals: {trace: {file: 'fixture:traces/azure_sample.csv', scale: 0.5, window: 1m..2m}}, phases: [{name: a, for: 30s}]}",
 	} {
 		checkEffective(t, parse(t, text))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/headroom-dev/headroom/fixtures"
+	"github.com/headroom-dev/headroom/sim"
 )
 
 // sealed opens fixtures only: a fuzzer that finds /dev/zero would not come back.
@@ -78,13 +79,29 @@ func FuzzTrace(f *testing.F) {
 	f.Add([]byte("2023-11-16 18:17:14,5,5\n"))
 	f.Add([]byte("TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600+02:00,2,4808,10\n"))
 	f.Add([]byte("\ufeff\"TIMESTAMP\",ContextTokens\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		rows, skipped, err := ReadTrace("fuzz.csv", bytes.NewReader(text))
+	for _, name := range []string{"azure_lmm_sample.csv", "burstgpt_sample.csv", "mooncake_sample.jsonl", "vidur_sample.csv", "splitwise_sample.csv"} {
+		text, err := fixtures.Files.ReadFile("traces/" + name)
 		if err != nil {
-			if rows != nil || !strings.HasPrefix(err.Error(), "fuzz.csv") {
-				t.Fatalf("%d rows and %v", len(rows), err)
+			f.Fatal(err)
+		}
+		f.Add(text[:min(len(text), 1000)])
+	}
+	f.Add([]byte("{\"timestamp\": -1e3, \"input_length\": 999999999, \"output_length\": 0, \"hash_ids\": [144115188075855871, 1]}"))
+	f.Add([]byte("\x1f\x8b"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := ReadTrace("fuzz.csv", bytes.NewReader(text), "")
+		if err != nil {
+			if r != nil || !strings.HasPrefix(err.Error(), "fuzz.csv") {
+				t.Fatalf("%+v and %v", r, err)
 			}
 			return
+		}
+		rows, skipped := r.Rows, r.Skipped
+		if share, named := r.Shared(); named && !(share >= 0 && share <= 1) {
+			t.Fatalf("share %v", share)
+		}
+		if packed := bytes.HasPrefix(text, []byte{0x1f, 0x8b}); packed {
+			return // its lines cannot be counted here
 		}
 		if len(rows) == 0 || len(rows)+len(skipped) > bytes.Count(text, []byte("\n"))+1 || rows[0].At != 0 {
 			t.Fatalf("%d rows, %d skipped", len(rows), len(skipped))
@@ -92,6 +109,9 @@ func FuzzTrace(f *testing.F) {
 		for i, row := range rows {
 			if row.Prompt < 1 || row.Output < 1 || i > 0 && row.At < rows[i-1].At {
 				t.Fatalf("row %d: %+v", i, row)
+			}
+			if names := r.Names(row); len(names)*sim.PrefixBlock > row.Prompt {
+				t.Fatalf("row %d: %+v, %d names", i, row, len(names))
 			}
 		}
 	})

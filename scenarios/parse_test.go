@@ -107,8 +107,15 @@ func TestLoaderSaysWhereWhatAndWhatInstead(t *testing.T) {
 		{"gate of no confidence", good + "gates: [{gate: p99 < 2s, confidence: 2}]", `spike.yaml:2:38: confidence 2; allowed: 0.5 to 0.9999`},
 		{"gate that says yes for true", good + "gates: [{gate: p99 < 2s, strict: yes}]", `spike.yaml:2:34: strict "yes"; allowed: true, false`},
 		{"trace that is not there", "load: {arrivals: {trace: {file: nowhere.csv}}}",
-			`spike.yaml:1:33: file cannot open nowhere.csv: no such file or directory; allowed: a file with TIMESTAMP,ContextTokens,GeneratedTokens`},
-		{"trace of no fixture", `load: {arrivals: {trace: {file: "fixture:nothing"}}}`, `spike.yaml:1:33: file no fixture "nothing" (have traces/azure_sample.csv)`},
+			`spike.yaml:1:33: file cannot open nowhere.csv: no such file or directory; allowed: a trace: azure, burstgpt, mooncake, vidur, splitwise`},
+		{"trace of no fixture", `load: {arrivals: {trace: {file: "fixture:nothing"}}}`, `spike.yaml:1:33: file no fixture "nothing" (have traces/azure_lmm_sample.csv, `},
+		{"trace of no known format", "load: {arrivals: {trace: {file: 'spike-100-1000.yaml'}}}", `is of no known format, after 0 good lines; allowed: one of the formats azure: TIMESTAMP,`},
+		{"trace of another format", "load: {arrivals: {trace: {file: 'fixture:traces/vidur_sample.csv', format: burstgpt}}}",
+			`fixture:traces/vidur_sample.csv:1: no column Timestamp in the header "arrived_at,num_prefill_tokens,num_decode_tokens", after 0 good lines; allowed: lines of Timestamp,Model,`},
+		{"trace format that is none", "load: {arrivals: {trace: {file: 'fixture:traces/vidur_sample.csv', format: vidor}}}",
+			`spike.yaml:1:76: format "vidor"; allowed: azure, burstgpt, mooncake, vidur, splitwise (did you mean vidur?)`},
+		{"prefix beside a trace that names its blocks", "load: {arrivals: {trace: {file: 'fixture:traces/mooncake_sample.jsonl'}}}\nrequests: {prefix: {groups: 3, tokens: 100}}",
+			`spike.yaml:2:20: prefix stands beside a trace; allowed: nothing: the trace says what its prompts have in common`},
 		{"directory as a trace", "load: {arrivals: {trace: {file: /}}}", `spike.yaml:1:33: file cannot open /: it is a directory`},
 		{"rate beside a trace", `load: {arrivals: {trace: {file: "fixture:traces/azure_sample.csv"}}, phases: [{name: a, rate: 5, for: 1s}]}`,
 			`spike.yaml:1:95: rate stands beside a trace; allowed: nothing: the trace has its own rate`},
@@ -312,7 +319,7 @@ func TestFilesAreFoundBesideTheirScenario(t *testing.T) {
 		t.Errorf("%v calls, phases %+v", s.Calls(), s.Load.Phases)
 	}
 	_, err = Open("spike-100-1000", nil, TraceEdits("u.csv", "--trace u.csv")...)
-	if want := "--trace u.csv: file cannot open u.csv: no such file or directory; allowed: a file with " + traceHeader; err == nil || err.Error() != want {
+	if want := "--trace u.csv: file cannot open u.csv: no such file or directory; allowed: a trace: azure, burstgpt, mooncake, vidur, splitwise"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -17,30 +17,48 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The sample trace is made here and nowhere else: 600 calls of a code-completion service that never
-// was, in bursts, in the format of the Azure traces.
-func TestSampleTraceIsMadeByThisProject(t *testing.T) {
-	got, path := sampleTrace(), filepath.Join("..", "fixtures", "traces", "azure_sample.csv")
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
+// The sample traces are made here and nowhere else, of services that never were.
+func TestSampleTracesAreMadeByThisProject(t *testing.T) {
+	for name, got := range map[string][]byte{
+		"azure_sample.csv":      sampleTrace(),
+		"azure_lmm_sample.csv":  sampleImages(),
+		"burstgpt_sample.csv":   sampleFailures(),
+		"mooncake_sample.jsonl": sampleConversations(),
+		"vidur_sample.csv":      sampleSeconds("arrived_at,num_prefill_tokens,num_decode_tokens", "%.6f,%d,%d"),
+		"splitwise_sample.csv":  sampleSeconds("request_id,request_type,application_id,arrival_timestamp,batch_size,prompt_size,token_size", "%[4]d,2,0,%.6[1]f,1,%[2]d,%[3]d"),
+	} {
+		path := filepath.Join("..", "fixtures", "traces", name)
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if !bytes.Equal(got, want) {
+			t.Error(cmp.Diff(string(want), string(got)))
+		}
 	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	r := fixture(t, "azure_sample.csv")
+	if len(r.Rows) != 600 || len(r.Skipped) != 0 {
+		t.Fatalf("read %d rows, skipped %d", len(r.Rows), len(r.Skipped))
 	}
-	if !bytes.Equal(got, want) {
-		t.Error(cmp.Diff(string(want), string(got)))
-	}
-	rows, skipped, err := ReadTrace("sample", bytes.NewReader(want))
-	if err != nil || len(rows) != 600 || len(skipped) != 0 {
-		t.Fatalf("read %d rows, skipped %d, %v", len(rows), len(skipped), err)
-	}
-	busiest, gaps := busiestSecond(rows)
+	busiest, gaps := busiestSecond(r.Rows)
 	if busiest < 20 || gaps < 2 {
 		t.Errorf("busiest second %d calls, gap CV %.1f: the sample should come in bursts", busiest, gaps)
 	}
+}
+
+// fixture reads a sample trace.
+func fixture(t *testing.T, name string) *Recording {
+	t.Helper()
+	r, err := ReadTraceFile(fixturePrefix + "traces/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // sampleTrace alternates quiet stretches with bursts: sessions arrive about every four seconds, and

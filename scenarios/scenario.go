@@ -99,6 +99,9 @@ func (s *Scenario) Validate() error {
 		if !s.Requests.Output.IsZero() {
 			faults.Add("requests.output", "stands beside a trace", "nothing: the trace has each call's output")
 		}
+		if trace := s.Load.Arrivals.Trace; trace != nil && trace.named() && !s.Requests.Prefix.IsZero() {
+			faults.Add("requests.prefix", "stands beside a trace", "nothing: the trace says what its prompts have in common")
+		}
 	}
 	return faults.Err()
 }

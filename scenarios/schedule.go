@@ -117,7 +117,7 @@ func (sc *Schedule) Next() (a Arrival, ok bool) {
 			return a, false
 		}
 		row := &sc.trace.rows[call]
-		a.Request.Prompt, a.Request.Output = row.Prompt, row.Output
+		a.Request.Prompt, a.Request.Output, a.Request.Prefix = row.Prompt, row.Output, sc.trace.Names(*row)
 	default:
 		if a.At, ok = sc.open.next(call); !ok {
 			if sc.left == 0 {

@@ -35,10 +35,11 @@ func (Arrivals) Schema() map[string]any {
 // Schema describes a trace.
 func (Trace) Schema() map[string]any {
 	return object(schema{
-		"file":   schema{"type": "string", "minLength": 1, "description": "a file of " + traceHeader},
+		"file":   schema{"type": "string", "minLength": 1, "description": "a trace, as " + traceHeader},
 		"speed":  Speed(0).Schema(),
 		"scale":  Speed(0).Schema(),
 		"window": Window{}.Schema(),
+		"format": schema{"enum": toAny(TraceFormats()), "description": "default what the first line shows"},
 	}, "file")
 }
 

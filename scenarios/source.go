@@ -95,7 +95,7 @@ func (s *source) opener(n *node) func(name string) (io.ReadCloser, error) {
 			return nil, err
 		}
 		sum := sha256.New()
-		limited := io.LimitReader(file, mostFileBytes)
+		limited := &bounded{file, mostFileBytes}
 		return &hashed{Reader: io.TeeReader(limited, sum), file: file, sum: sum, name: name, files: s.files}, nil
 	}
 }

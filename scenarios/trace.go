@@ -17,9 +17,10 @@ type Trace struct {
 	File   string `yaml:"file"`
 	Speed  Speed  `yaml:"speed,omitempty" alias:"scale"` // time is divided by it and no row is dropped or doubled, so bursts keep their shape; default 1x
 	Window Window `yaml:"window,omitempty"`              // the part of the trace that is replayed, on its own clock; default all
+	Format string `yaml:"format,omitempty"`              // one of TraceFormats; default what the first line shows
 
-	rows    []Row // those of the window, times counted from its beginning, not yet divided by the speed
-	skipped []int // lines without a prompt
+	rows      []Row      // those of the window, times counted from its beginning, not yet divided by the speed
+	recording *Recording // what was read
 }
 
 // A Speed is how many times faster than recorded a trace is replayed. Its text is "2x" or "2".
@@ -70,25 +71,33 @@ func (t *Trace) ReadFiles(open func(name string) (io.ReadCloser, error)) (err er
 	fail := func(found, allowed string) error {
 		return sim.Faults{{Path: "file", Found: found, Allowed: allowed}}
 	}
+	if t.Format != "" && formatNamed(t.Format) == nil {
+		return sim.Faults{{Path: "format", Found: fmt.Sprintf("%q", t.Format), Allowed: suggested(strings.Join(TraceFormats(), ", "), t.Format, TraceFormats())}}
+	}
 	if t.File == "" {
-		return fail("", "the name of a trace, as "+traceHeader)
+		return fail("", "the name of a trace: "+strings.Join(TraceFormats(), ", "))
 	}
 	file, err := open(t.File)
 	if err != nil {
-		return fail(err.Error(), "a file with "+traceHeader)
+		return fail(err.Error(), "a trace: "+strings.Join(TraceFormats(), ", "))
 	}
 	defer func() {
 		if closeErr := file.Close(); err == nil && closeErr != nil {
 			err = fail("reading "+t.File+": "+closeErr.Error(), "a file that can be read")
 		}
 	}()
-	rows, skipped, err := ReadTrace(t.File, file)
-	if err != nil {
-		return fail(err.Error(), "lines of "+traceHeader)
+	end := time.Duration(math.MaxInt64)
+	if !t.Window.IsZero() {
+		end = t.Window.To
 	}
-	t.skipped = skipped
-	if t.rows = t.cut(rows); len(t.rows) == 0 {
-		return sim.Faults{{Path: "window", Found: "holds no call", Allowed: "a part of the trace's " + rows[len(rows)-1].At.Round(time.Second).String()}}
+	reader := newTraceReader(t.File, end)
+	reader.format = formatNamed(t.Format)
+	if t.recording, err = reader.read(file); err != nil {
+		return fail(err.Error(), reader.allowed())
+	}
+	if t.rows = t.cut(t.recording.Rows); len(t.rows) == 0 {
+		span := (reader.last - reader.first).Round(time.Second)
+		return sim.Faults{{Path: "window", Found: "holds no call", Allowed: "a part of the trace's " + span.String()}}
 	}
 	if longest := t.length(); longest > longestLoad {
 		return sim.Faults{{Path: "speed", Found: "stretches the trace to " + longest.String(), Allowed: fmt.Sprintf("at most %.0f hours", longestLoad.Hours())}}
@@ -148,13 +157,34 @@ func (t *Trace) length() time.Duration {
 // Rows are what is replayed: times from the beginning of the window, at the recorded speed.
 func (t *Trace) Rows() []Row { return t.rows }
 
-// Warnings say what of the file was left out.
+// Names are the names of the blocks of a row's prompt, nil where the trace says nothing of prompts.
+func (t *Trace) Names(row Row) []uint64 { return t.recording.Names(row) }
+
+// named reports whether the trace says what its prompts have in common.
+func (t *Trace) named() bool { return t.recording != nil && len(t.recording.blocks) > 0 }
+
+// Warnings say what of the file was left out or is replayed otherwise than it stands there.
 func (t *Trace) Warnings() []string {
-	if len(t.skipped) == 0 {
+	if t.recording == nil {
 		return nil
 	}
+	var all []string
+	if text := t.recording.LeftOut(); text != "" {
+		all = append(all, t.File+": "+text)
+	}
+	for _, note := range t.recording.Notes {
+		all = append(all, t.File+": "+note)
+	}
+	return all
+}
+
+// LeftOut says which lines are not replayed, "" if none.
+func (r *Recording) LeftOut() string {
+	if len(r.Skipped) == 0 {
+		return ""
+	}
 	lines := make([]string, 0, 6)
-	for i, n := range t.skipped {
+	for i, n := range r.Skipped {
 		if i == 5 {
 			lines = append(lines, "...")
 			break
@@ -162,14 +192,8 @@ func (t *Trace) Warnings() []string {
 		lines = append(lines, strconv.Itoa(n))
 	}
 	were, at := "were", "lines"
-	if len(t.skipped) == 1 {
+	if len(r.Skipped) == 1 {
 		were, at = "was", "line"
 	}
-	return []string{fmt.Sprintf("%s: %s with no prompt %s left out (%s %s)", t.File, plural(len(t.skipped), "row"), were, at, strings.Join(lines, ", "))}
-}
-
-// A Row is one recorded call.
-type Row struct {
-	At             time.Duration // from the first arrival
-	Prompt, Output int           // tokens; an output of at least 1
+	return fmt.Sprintf("%s with no prompt %s left out (%s %s)", plural(len(r.Skipped), "row"), were, at, strings.Join(lines, ", "))
 }

@@ -73,15 +73,18 @@ const smallTrace = `TIMESTAMP,ContextTokens,GeneratedTokens
 `
 
 func TestTraceIsSortedAndCountedFromItsFirstCall(t *testing.T) {
-	rows, skipped, err := ReadTrace("small.csv", strings.NewReader(smallTrace))
+	r, err := ReadTrace("small.csv", strings.NewReader(smallTrace), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Row{{0, 4808, 10}, {52 * time.Millisecond, 3180, 8}, {98189 * time.Microsecond, 110, 1}, {10*time.Second + 100, 7433, 14}}
-	if diff := cmp.Diff(want, rows); diff != "" {
+	want := []Row{
+		{At: 0, Prompt: 4808, Output: 10}, {At: 52 * time.Millisecond, Prompt: 3180, Output: 8},
+		{At: 98189 * time.Microsecond, Prompt: 110, Output: 1}, {At: 10*time.Second + 100, Prompt: 7433, Output: 14},
+	}
+	if diff := cmp.Diff(want, r.Rows); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]int{5}, skipped); diff != "" {
+	if diff := cmp.Diff([]int{5}, r.Skipped); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -94,9 +97,9 @@ func TestTraceHeaders(t *testing.T) {
 		"zone and quotes": "\"TIMESTAMP\",\"ContextTokens\",\"GeneratedTokens\"\r\n\"2023-11-16 18:17:03.97+00:00\", 4808 ,10\r\n\r\n",
 		"byte order mark": "\ufeffTIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.9799600,4808,10\n",
 	} {
-		rows, _, err := ReadTrace("t", strings.NewReader(text))
-		if err != nil || len(rows) != 1 || rows[0] != (Row{0, 4808, 10}) {
-			t.Errorf("%s: got %+v, %v", name, rows, err)
+		r, err := ReadTrace("t", strings.NewReader(text), "")
+		if err != nil || len(r.Rows) != 1 || r.Rows[0] != (Row{Prompt: 4808, Output: 10}) || r.Format != "azure" {
+			t.Errorf("%s: got %+v, %v", name, r, err)
 		}
 	}
 }
@@ -107,13 +110,25 @@ func TestBrokenTraceNamesTheLine(t *testing.T) {
 		{smallTrace + "2023-11-16 18:17:14,5\n", "t.csv:7: 2 columns, want at least 3, after 4 good lines"},
 		{smallTrace + "yesterday,5,5\n", `t.csv:7: "yesterday" is no time such as 2023-11-16 18:17:03.9799600, after 4 good lines`},
 		{"2023-11-16 18:17:14,5,5\n2023-11-16 18:17:14,-5,5\n", `t.csv:2: "-5" is no number of tokens, after 1 good line`},
-		{"Timestamp,Model,Request tokens\n5,ChatGPT,472\n", `t.csv:1: no column ContextTokens in the header "Timestamp,Model,Request tokens", after 0 good lines`},
+		{"Timestamp,Model,Request tokens\n5,ChatGPT,472\n", `t.csv:1: the header "Timestamp,Model,Request tokens" is of no known format, after 0 good lines`},
 		{"", "t.csv: no rows in 0 lines"},
 		{traceHeader + "\n", "t.csv: no rows in 1 line"},
-		{"2023-11-16 18:17:14,5,5\n1823-11-16 18:17:14,5,5\n", "t.csv: spans more than 87600 hours"},
-		{traceHeader + "\n" + strings.Repeat("x", 1<<17), "t.csv:2: bufio.Scanner: token too long, after 0 good lines"},
+		{"2023-11-16 18:17:14,5,5\n1923-11-16 18:17:14,5,5\n", "t.csv:2: so far from the others that the trace spans more than 87600 hours, after 1 good line"},
+		{"1822-11-16 18:17:14,5,5\n", `t.csv:1: "1822-11-16 18:17:14" is no time between the years 1824 and 2115, after 0 good lines`},
+		{traceHeader + "\n" + strings.Repeat("x", 1<<21), "t.csv:2: longer than 1048576 bytes, after 0 good lines"},
+		{"Timestamp,Model,Request tokens,Response tokens\n5,x,10,10\nnever,x,10,10\n", `t.csv:3: "never" is no time in seconds such as 5 or 5.25, after 1 good line`},
+		{"Timestamp,Model,Request tokens,Response tokens\n5,x,10,0\n", "t.csv: every call failed: none has an output, which the others could be given"},
+		{"{\n", `t.csv:1: "{" is no JSON object: unexpected end of JSON input, after 0 good lines`},
+		{"{}\n", "t.csv:1: no timestamp, after 0 good lines"},
+		{`{"timestamp": 1}`, "t.csv:1: no input_length, after 0 good lines"},
+		{`{"timestamp": 1, "input_length": 5}`, "t.csv:1: no output_length, after 0 good lines"},
+		{`{"timestamp": 1, "input_length": 5.5, "output_length": 1}`, "t.csv:1: input_length is a number 5.5, want a whole number, after 0 good lines"},
+		{`{"timestamp": 1, "input_length": -5, "output_length": 1}`, "t.csv:1: -5 is no number of tokens, after 0 good lines"},
+		{`{"timestamp": 1e30, "input_length": 5, "output_length": 1}`, "t.csv:1: timestamp 1e30 is no time in milliseconds, after 0 good lines"},
+		{`{"timestamp": 1, "input_length": 5, "output_length": 1, "hash_ids": [144115188075855872]}`, "t.csv:1: hash id 144115188075855872 is above 144115188075855871, after 0 good lines"},
+		{"\x1f\x8bno", "t.csv: unexpected EOF"},
 	} {
-		_, _, err := ReadTrace("t.csv", strings.NewReader(row.text))
+		_, err := ReadTrace("t.csv", strings.NewReader(row.text), "")
 		if err == nil || err.Error() != row.want {
 			t.Errorf("got %v, want %s", err, row.want)
 		}
@@ -181,11 +196,11 @@ func TestPhasesDivideATrace(t *testing.T) {
 }
 
 func TestTraceOfOneCall(t *testing.T) {
-	rows, _, err := ReadTrace("t", strings.NewReader("2023-11-16 18:17:14,5,5\n"))
+	r, err := ReadTrace("t", strings.NewReader("2023-11-16 18:17:14,5,5\n"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	trace := &Trace{rows: rows}
+	trace := &Trace{rows: r.Rows}
 	if got := trace.length(); got != time.Second {
 		t.Errorf("length %v, want 1s", got)
 	}

@@ -237,7 +237,7 @@ func TestTraceFigures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := traceFigures("t.csv", tt.rows, 0)
+			got := traceFigures("t.csv", &scenarios.Recording{Rows: tt.rows})
 			for _, want := range tt.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("got\n%s\nwant a line with %q", got, want)

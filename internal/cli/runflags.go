@@ -55,7 +55,7 @@ Usage:
 Load, in place of the scenario's:
   --rate R, --duration D     one phase: R is 100, 100/s or 6000/m; D is 30s, 5m
   --stage D@R,...            phases in a row: 30s@100,10s@1000,60s@100
-  --trace FILE               replay the arrivals of a trace (Azure LLM CSV)
+  --trace FILE               replay the arrivals of a trace (docs/scenarios.md)
   --patience D               how long a caller waits for its answer
   --set PATH=VALUE           any field: --set load.phases.spike.rate=800/s
 Comparison:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,8 @@ Comments say which values are defaults and which a flag has set.
 Usage:
   headroom show [SCENARIO]   the scenario, as YAML that run and validate read;
                              default spike-100-1000
-  headroom show TRACE.csv    a trace's calls, span, rates, bursts and tokens
+  headroom show TRACE        a trace's calls, span, rates, bursts and tokens: a
+                             file called .csv or .jsonl, or one of these and .gz
 
 Flags:
   --set PATH=VALUE           change any field first, as run does
@@ -54,7 +54,10 @@ func (p *program) showCommand() *cobra.Command {
 }
 
 // isTrace says whether a file is a trace, by its name.
-func isTrace(name string) bool { return strings.EqualFold(filepath.Ext(name), ".csv") }
+func isTrace(name string) bool {
+	plain := strings.TrimSuffix(strings.ToLower(name), ".gz")
+	return strings.HasSuffix(plain, ".csv") || strings.HasSuffix(plain, ".jsonl")
+}
 
 // showScenario prints the effective scenario.
 func (p *program) showScenario(name string, set []string) error {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,32 +13,29 @@ import (
 
 // showTrace prints the figures of a trace: how much, how fast, how bursty, how large.
 func (p *program) showTrace(name string) error {
-	file, err := os.Open(name)
+	recording, err := scenarios.ReadTraceFile(name)
 	if err != nil {
 		return usage("reading trace: %w", err)
 	}
-	defer file.Close()
-	rows, skipped, err := scenarios.ReadTrace(name, file)
-	if err != nil {
-		return usage("reading trace: %w", err)
-	}
-	if len(rows) == 0 {
-		return usage("reading trace: %s holds no call", name)
-	}
-	_, err = io.WriteString(p.stdout, traceFigures(name, rows, len(skipped)))
+	_, err = io.WriteString(p.stdout, traceFigures(name, recording))
 	return err
 }
 
-// traceFigures describes rows, which are sorted by time.
-func traceFigures(name string, rows []scenarios.Row, skipped int) string {
+// traceFigures describes a recording.
+func traceFigures(name string, recording *scenarios.Recording) string {
 	var b strings.Builder
 	line := func(what, format string, a ...any) { fmt.Fprintf(&b, "%-12s%s\n", what, fmt.Sprintf(format, a...)) }
-	span := rows[len(rows)-1].At
+	rows := recording.Rows
 	line("trace", "%s", name)
+	line("format", "%s", recording.Format)
 	line("calls", "%s", grouped(int64(len(rows))))
-	if skipped > 0 {
-		line("left out", "%s with no prompt", counted(skipped, "row"))
+	if text := recording.LeftOut(); text != "" {
+		line("left out", "%s", text)
 	}
+	for _, note := range recording.Notes {
+		line("note", "%s", note)
+	}
+	span := rows[len(rows)-1].At
 	line("span", "%s", span.Round(time.Millisecond))
 	seconds := perSecond(rows)
 	if span > 0 {
@@ -54,12 +50,18 @@ func traceFigures(name string, rows []scenarios.Row, skipped int) string {
 	if index, ok := dispersion(seconds); ok {
 		line("dispersion", "%.3g (variance over mean of calls per second; 1 is Poisson)", index)
 	}
-	prompt, output := make([]int, len(rows)), make([]int, len(rows))
+	counts := make([]int, len(rows)) // one table for both: a trace may have many millions of rows
 	for i, row := range rows {
-		prompt[i], output[i] = row.Prompt, row.Output
+		counts[i] = row.Prompt
 	}
-	line("prompt", "%s", tokens(prompt))
-	line("output", "%s", tokens(output))
+	line("prompt", "%s", tokens(counts))
+	for i, row := range rows {
+		counts[i] = row.Output
+	}
+	line("output", "%s", tokens(counts))
+	if share, ok := recording.Shared(); ok {
+		line("shared", "%.3g%% of the prompt tokens begin as an earlier prompt did", 100*share)
+	}
 	return b.String()
 }
 
@@ -78,9 +80,9 @@ func perSecond(rows []scenarios.Row) []int {
 
 // gaps are the times between calls in seconds.
 func gaps(rows []scenarios.Row) []float64 {
-	var all []float64
-	for i := 1; i < len(rows); i++ {
-		all = append(all, (rows[i].At - rows[i-1].At).Seconds())
+	all := make([]float64, len(rows)-1)
+	for i := range all {
+		all[i] = (rows[i+1].At - rows[i].At).Seconds()
 	}
 	return all
 }

@@ -36,7 +36,7 @@ func TestDrawAgreement(t *testing.T) {
 	}
 	panels := make([][]*plot.Plot, 2)
 	for i, model := range []string{"queue", "llm"} {
-		text := strings.NewReplacer("for: 1s", "for: 10s", "for: 1500ms", "for: 10s", "for: 2s", "for: 15s", "for: 3s", "for: 14s").Replace(agreeScenarios[model])
+		text := strings.NewReplacer("for: 1s", "for: 10s", "for: 1500ms", "for: 10s", "for: 3s", "for: 14s", "for: 3500ms", "for: 14s").Replace(agreeScenarios[model])
 		p := readPlan(t, model, text)
 		both := bothTimes(t, p, p.Strategies[2])
 		panels[i] = []*plot.Plot{

@@ -92,7 +92,7 @@ func (s *Service) Start(env sim.Env) Running {
 	}
 	pool := newPool(env, s)
 	u := newUpstream(env, s, pool)
-	admission := newAdmission(env, s, pool, u.handle)
+	admission := newAdmission(env, s, pool, u.handler(s))
 	running := Running{
 		Handle:     injected(env, s.Faults, admission.handle),
 		Gauges:     slices.Concat(gauges(pool), u.gauges(s), admission.gauges(s)),

@@ -208,7 +208,7 @@ func (f *Fit) WriteService(w io.Writer) error {
 	m := *f.service
 	f.Apply(&m)
 	service := backend.NewService()
-	service.Model = backend.Choice{Name: "llm", Model: &m}
+	service.Model, service.Replicas = backend.Choice{Name: "llm", Model: &m}, 1
 	text, err := yaml.Dump(map[string]*backend.Service{"service": service})
 	if err != nil {
 		return err

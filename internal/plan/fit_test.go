@@ -58,6 +58,9 @@ func TestFitFindsTheCoefficients(t *testing.T) {
 	if err := f.WriteService(&b); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(b.String(), "\n  replicas: 1\n") {
+		t.Errorf("not one replica in\n%s", b.String())
+	}
 	plan, err := harness.Read("fitted", strings.NewReader("load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nstrategies: [sync]\n"+b.String()))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, b.String())

@@ -131,3 +131,23 @@ func TestFitMeetsThePublishedTable(t *testing.T) {
 		}
 	}
 }
+
+// TestFitWritesNoBoundOfTheHarness: 4 callers are no limit of the card; what a column says stays.
+func TestFitWritesNoBoundOfTheHarness(t *testing.T) {
+	for _, row := range []struct {
+		column, cell string
+		want         [2]int
+	}{
+		{"nothing", "9", [2]int{0, 0}},
+		{"max_num_seqs", "9", [2]int{9, 8192}},
+	} {
+		points := read(t, "model,system,isl,osl,concurrency,source,"+row.column+"\nllama-3.1-8b,h100,100,100,4,inferencex,"+row.cell+"\n")
+		s, err := prepare(&points[0], &Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := s.service(); [2]int{m.MaxSeqs, m.MaxBatchedTokens} != row.want {
+			t.Errorf("%s: got max_seqs %d, max_batched_tokens %d; want %v", row.column, m.MaxSeqs, m.MaxBatchedTokens, row.want)
+		}
+	}
+}

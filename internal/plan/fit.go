@@ -48,7 +48,7 @@ func NewFit(ctx context.Context, points []Point, o Options) (*Fit, error) {
 	}
 	common := commonest(all)
 	table := coefsOf(backend.DefaultCoefficients(), common.model.Engine.PerSequence().Seconds())
-	f := &Fit{Points: len(all), Left: left, Held: held(all, table), service: common.model}
+	f := &Fit{Points: len(all), Left: left, Held: held(all, table), service: common.service()}
 	f.Value = fitted(all, f.Held, table, nil)
 	f.Before, f.Fitted = relative(all, table), relative(all, f.Value)
 	if err := f.bootstrap(ctx, all, table); err != nil {
@@ -208,7 +208,7 @@ func (f *Fit) WriteService(w io.Writer) error {
 	m := *f.service
 	f.Apply(&m)
 	service := backend.NewService()
-	service.Model = backend.Choice{Name: "llm", Model: &m}
+	service.Model, service.Replicas = backend.Choice{Name: "llm", Model: &m}, 1
 	text, err := yaml.Dump(map[string]*backend.Service{"service": service})
 	if err != nil {
 		return err

@@ -58,6 +58,9 @@ func TestFitFindsTheCoefficients(t *testing.T) {
 	if err := f.WriteService(&b); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(b.String(), "\n  replicas: 1\n") {
+		t.Errorf("not one replica in\n%s", b.String())
+	}
 	plan, err := harness.Read("fitted", strings.NewReader("load: {phases: [{name: a, rate: 1/s, for: 1s}]}\nstrategies: [sync]\n"+b.String()))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, b.String())
@@ -125,6 +128,26 @@ func TestFitMeetsThePublishedTable(t *testing.T) {
 	for i, want := range map[int]float64{coefA: 1.075, coefB: 1.55, coefCKV: 1.087, coefCTB: 1.193, coefCR: 52.8e-6} {
 		if math.Abs(f.Value[i]/want-1) > 0.1 {
 			t.Errorf("%s: got %g, the table says %g", coefNames[i], f.Value[i], want)
+		}
+	}
+}
+
+// TestFitWritesNoBoundOfTheHarness: 4 callers are no limit of the card; what a column says stays.
+func TestFitWritesNoBoundOfTheHarness(t *testing.T) {
+	for _, row := range []struct {
+		column, cell string
+		want         [2]int
+	}{
+		{"nothing", "9", [2]int{0, 0}},
+		{"max_num_seqs", "9", [2]int{9, 8192}},
+	} {
+		points := read(t, "model,system,isl,osl,concurrency,source,"+row.column+"\nllama-3.1-8b,h100,100,100,4,inferencex,"+row.cell+"\n")
+		s, err := prepare(&points[0], &Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := s.service(); [2]int{m.MaxSeqs, m.MaxBatchedTokens} != row.want {
+			t.Errorf("%s: got max_seqs %d, max_batched_tokens %d; want %v", row.column, m.MaxSeqs, m.MaxBatchedTokens, row.want)
 		}
 	}
 }

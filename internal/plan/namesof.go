@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"math"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/headroom-dev/headroom/sim/backend"
@@ -21,9 +23,13 @@ var sameShape = map[string]string{
 // published, how its weights are stored.
 var variant = regexp.MustCompile(`-(hf|instruct|chat|it|base|thinking|v[0-9]+(\.[0-9]+)?|[0-9]{4}|fp8|fp4|nvfp4|mxfp4|bf16|awq|gptq|int4|int8|w4a16|w8a8|quantized\.w[48]a(8|16)|kv|dynamic|block)$`)
 
+// joined is a name whose family and size are written as one word: LLAMA3.1_8B, MOE_Mixtral8x7B.
+var joined = regexp.MustCompile(`^(moe-)?(llama|mixtral)-?([0-9])`)
+
 func shapeFor(name string, known []backend.Shape) (backend.Shape, bool) {
 	name = strings.ToLower(name[strings.LastIndex(name, "/")+1:])
 	name = strings.TrimPrefix(strings.ReplaceAll(name, "_", "-"), "meta-")
+	name = joined.ReplaceAllString(name, "$2-$3")
 	for {
 		if other, ok := sameShape[name]; ok {
 			name = other
@@ -59,16 +65,25 @@ func precisionFor(word, model string) (backend.Precision, bool) {
 	}
 }
 
-// form is what a name of a card may end in without being another card.
-var form = regexp.MustCompile(`-(sxm[0-9]*|hgx|dgx|nvl72|[0-9]+gb)$`)
+// form is what a name of a card may end in without being another card; memory is one of it.
+var (
+	form   = regexp.MustCompile(`-(sxm[0-9]*|hgx|dgx|nvl72|hbm[0-9]e?|[0-9]+gb)$`)
+	memory = regexp.MustCompile(`-([0-9]+)gb(-|$)`)
+)
 
+// cardFor returns the card of that name. A name that tells another memory than the row has is another
+// card: a100-40gb is no a100 of 80 GiB. Makers round, so it may differ by a tenth.
 func cardFor(name string, known []backend.GPU) (backend.GPU, bool) {
 	name = strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), "_", "-"), " ", "-")
 	name = strings.TrimPrefix(name, "nvidia-")
+	told := 0.0
+	if m := memory.FindStringSubmatch(name); m != nil {
+		told, _ = strconv.ParseFloat(m[1], 64)
+	}
 	for {
 		for _, g := range known {
 			if strings.EqualFold(g.Name, name) {
-				return g, true
+				return g, told == 0 || math.Abs(told-g.Memory) <= 0.1*g.Memory
 			}
 		}
 		short := form.ReplaceAllString(name, "")

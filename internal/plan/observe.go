@@ -200,3 +200,13 @@ func commonest(all []*observation) *setup {
 	}
 	return slices.MaxFunc(all, func(x, y *observation) int { return count[name(x)] - count[name(y)] }).setup
 }
+
+// service returns the engine of a setup for scenarios. Where no column gave the bounds of a step they are
+// the engine's own: a harness that lets as many sequences run as it has callers says nothing of the card.
+func (s *setup) service() *backend.LLM {
+	m := *s.model
+	if s.MaxSeqs == 0 && s.MaxTokens == 0 {
+		m.MaxSeqs, m.MaxBatchedTokens = 0, 0
+	}
+	return &m
+}

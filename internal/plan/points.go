@@ -273,8 +273,9 @@ func (r record) common(kind Kind) Point {
 func (r record) closed() Point {
 	p := r.common(Closed)
 	p.ISL, p.OSL = r.needed("isl", 1), r.needed("osl", 1)
-	r.needed("concurrency", 1)
-	p.Concurrency = r.whole("concurrency", 1, 1)
+	if p.Concurrency = r.whole("concurrency", 1, 0); r.text("concurrency") == "" {
+		r.needed("concurrency", 1)
+	}
 	p.Measured[ttft], p.Measured[tpot] = r.number("ttft_ms", 0), r.number("tpot_ms", 0)
 	p.Measured[e2e] = r.number("e2e_ms", 0)
 	return p

@@ -137,3 +137,12 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestAFaultIsToldOnce(t *testing.T) {
+	for _, cell := range []string{"", "0", "1.5", "many"} {
+		_, err := ReadPoints(strings.NewReader("model,isl,osl,concurrency\nm,1,1,"+cell+"\n"), Defaults{})
+		if err == nil || strings.Count(err.Error(), "concurrency") != 1 {
+			t.Errorf("concurrency %q: %v; want it named once", cell, err)
+		}
+	}
+}

@@ -22,15 +22,20 @@ func cardsWithFP4() []GPU {
 // large reports whether vLLM's defaults for large cards hold: 70 GiB or more and no a100 (arg_utils).
 func (m *LLM) large() bool { return m.GPU.Memory >= 70 && m.GPU.Name != "a100" }
 
-// maxSeqs returns the bound on running sequences.
+// maxSeqs returns the bound on running sequences. The default is no more than the tokens of a step where
+// these are given, as in vLLM (arg_utils).
 func (m *LLM) maxSeqs() int {
+	seqs := 256
 	switch {
 	case m.MaxSeqs > 0:
 		return m.MaxSeqs
 	case m.large():
-		return 1024
+		seqs = 1024
 	}
-	return 256
+	if m.MaxBatchedTokens > 0 {
+		seqs = min(seqs, m.MaxBatchedTokens)
+	}
+	return seqs
 }
 
 // maxBatchedTokens returns the bound on the tokens of a step.

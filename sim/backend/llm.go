@@ -22,7 +22,7 @@ type LLM struct {
 	Precision            Precision     `yaml:"precision"`              // of the weights; bf16
 	KV                   Precision     `yaml:"kv"`                     // of keys and values: bf16 or fp8; bf16
 	TP                   int           `yaml:"tp"`                     // cards a replica is spread over, 1 to 16; 1
-	MaxSeqs              int           `yaml:"max_seqs"`               // running sequences; 0: 1024 on cards from 70 GiB but a100, else 256
+	MaxSeqs              int           `yaml:"max_seqs"`               // running sequences; 0: 1024 on cards from 70 GiB but a100, else 256, and no more than max_batched_tokens
 	MaxBatchedTokens     int           `yaml:"max_batched_tokens"`     // of a step, at least max_seqs; 0: 8192 on those cards, else 2048
 	MaxModelLen          int           `yaml:"max_model_len"`          // tokens of prompt and output together; 0: as many as the memory holds
 	Block                int           `yaml:"block"`                  // tokens of a block of keys and values; 16

@@ -38,7 +38,11 @@ func inventory() string {
 	var b strings.Builder
 	section := func(title string) { fmt.Fprintf(&b, "%s\n", title) }
 	line := func(name, about string) {
-		fmt.Fprintf(&b, "  %-22s%s\n", name, strings.ReplaceAll(wrapped(about, 80-24), "\n", "\n"+strings.Repeat(" ", 24)))
+		indent := "\n" + strings.Repeat(" ", 24)
+		if len(name) > 20 { // no room for two blanks behind it: the text begins below
+			name += indent
+		}
+		fmt.Fprintf(&b, "  %-22s%s\n", name, strings.ReplaceAll(wrapped(about, 80-24), "\n", indent))
 	}
 	section("scenarios")
 	for _, s := range scenarios.Builtins() {

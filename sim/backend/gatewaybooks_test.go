@@ -292,7 +292,7 @@ func TestRoomIsWhereCallsGo(t *testing.T) {
 	pool := newPool(w, &Service{Model: servers(4, second), Replicas: int(NumStates)})
 	for state := range NumStates {
 		m := pool.members[state]
-		w.Go(func() { m.Handle(sim.Request{}) })
+		w.Go(func() { m.Handle(&sim.Request{}) })
 		w.At(ms, func() { m.state = state })
 	}
 	w.At(2*ms, func() {

@@ -35,7 +35,7 @@ func visits(t tester, s *Service, last time.Duration, happens func(w *sim.World,
 		all = append(all, stay{At: at})
 		w.At(at, func() {
 			w.Go(func() {
-				r := first.Handle(sim.Request{})
+				r := first.Handle(&sim.Request{})
 				all[i].Done, all[i].How = w.Now(), r.Outcome.String()
 				if r.Reason != "" {
 					all[i].How = r.Reason
@@ -155,7 +155,7 @@ func TestDrainedEarly(t *testing.T) {
 	w := sim.NewWorld(1)
 	p := newPool(w, s)
 	m := p.members[0]
-	w.Go(func() { m.Handle(sim.Request{}) })
+	w.Go(func() { m.Handle(&sim.Request{}) })
 	w.At(sec, m.drain)
 	w.Run(sim.Forever)
 	if w.Now() != 2*sec || m.State() != Gone {
@@ -321,7 +321,7 @@ func TestLifeKeepsCalls(t *testing.T) {
 				w.Go(func() {
 					defer func() { ended++ }()
 					if len(p.members) > 0 {
-						sim.Within(w, 4*sec, p.members[i%len(p.members)].Handle, sim.Request{Call: i})
+						sim.Within(w, 4*sec, func(r sim.Request) sim.Reply { return p.members[i%len(p.members)].Handle(&r) }, sim.Request{Call: i})
 					}
 				})
 			})

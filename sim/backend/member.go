@@ -85,7 +85,7 @@ func (m *Member) Machine() *Replica { return &m.machine }
 func (m *Member) Busy() time.Duration { return m.life.worked + m.machine.Busy() }
 
 // Handle hands a call to the replica, whatever state it is in.
-func (m *Member) Handle(r sim.Request) sim.Reply {
+func (m *Member) Handle(r *sim.Request) sim.Reply {
 	switch m.state {
 	case Starting, Dead, Gone:
 		return broken(ReasonUnreachable)
@@ -96,7 +96,7 @@ func (m *Member) Handle(r sim.Request) sim.Reply {
 		}
 	}
 	m.inflight++
-	reply := m.machine.Handle(r)
+	reply := m.machine.Handle(*r)
 	m.inflight--
 	if m.state == Draining && m.inflight == 0 {
 		m.leave()

@@ -46,7 +46,7 @@ func TestEngineShare(t *testing.T) {
 	s.Model.Model.(*shop).servers = 1
 	w := sim.NewWorld(1)
 	p := newPool(w, s)
-	w.At(2*sec, func() { w.Go(func() { p.members[0].Handle(sim.Request{}) }) })
+	w.At(2*sec, func() { w.Go(func() { p.members[0].Handle(&sim.Request{}) }) })
 	var got []float64
 	for _, at := range []time.Duration{1, 4, 8, 9} {
 		w.At(at*sec, func() { got = append(got, p.engineShare()) })

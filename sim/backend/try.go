@@ -39,7 +39,7 @@ func (u *upstream) limited(r sim.Request, m *Member) (sim.Reply, bool) {
 	if c := u.checks; c.ReadTimeout > 0 {
 		t.read = u.env.At(now+c.ReadTimeout, t.silent)
 	}
-	reply := u.give(r, m)
+	reply := u.give(&r, m)
 	t.connect.Stop()
 	t.read.Stop()
 	t.connect, t.read = sim.Timer{}, sim.Timer{}

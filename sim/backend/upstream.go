@@ -85,20 +85,20 @@ func (s *Service) still() bool {
 // checks.
 func (u *upstream) handle(r sim.Request) sim.Reply {
 	if i := r.Via.Endpoint - 1; i >= 0 && i < len(u.pool.members) {
-		return u.give(r, u.pool.members[i])
+		return u.give(&r, u.pool.members[i])
 	}
 	if u.checks == nil {
 		m := u.pick(&r, nil)
 		if m == nil {
 			return refuse(http.StatusServiceUnavailable, ReasonNoReplica)
 		}
-		return u.give(r, m)
+		return u.give(&r, m)
 	}
 	return u.persist(r)
 }
 
 // give hands a call to a replica.
-func (u *upstream) give(r sim.Request, m *Member) sim.Reply {
+func (u *upstream) give(r *sim.Request, m *Member) sim.Reply {
 	u.tries++
 	m.tries++
 	return m.Handle(r)
@@ -147,7 +147,7 @@ func (u *upstream) try(r sim.Request, m *Member) (reply sim.Reply, again bool) {
 	if c.ReadTimeout > 0 || c.ConnectTimeout > 0 || r.Token != nil {
 		reply, streamed = u.limited(r, m)
 	} else {
-		reply = u.give(r, m)
+		reply = u.give(&r, m)
 	}
 	now := u.env.Now()
 	if c.ZeroAbove > 0 && (reply.Status != 0 || now-began > c.ZeroAbove) {
@@ -173,8 +173,11 @@ func (u *upstream) pick(r *sim.Request, tried []*Member) *Member {
 	if u.choosy {
 		among = u.candidates(r, among, tried)
 	}
-	if len(among) == 0 {
+	switch len(among) {
+	case 0:
 		return nil
+	case 1: // nothing to choose
+		return among[0]
 	}
 	return among[u.balancer.Pick(*r, among)]
 }

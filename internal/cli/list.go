@@ -13,8 +13,9 @@ import (
 	"github.com/headroom-dev/headroom/strategies"
 )
 
-const listHelp = `List the built-in scenarios, the strategies, the service models and the formats:
-what the flags and a scenario file may name.
+const listHelp = `List the built-in scenarios, the strategies, the service models, the balancers,
+the overload profiles and the formats: what the flags and a scenario file may
+name.
 
 Usage:
   headroom list
@@ -56,6 +57,14 @@ func inventory() string {
 	section("\nservice models")
 	for _, m := range backend.All {
 		line(m.Name, m.About)
+	}
+	section("\nbalancers")
+	for _, balancer := range backend.Balancers {
+		line(balancer.Name, balancer.About)
+	}
+	section("\nprofiles")
+	for _, p := range backend.Profiles {
+		line(p.Name, p.About)
 	}
 	section("\nformats")
 	for _, f := range report.Formats {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -21,6 +22,16 @@ func TestListSetsNamesApart(t *testing.T) {
 			t.Errorf("no room between a name and its text: %s", line)
 		} else if len(word) <= 20 && name[20:22] != "  " && !strings.HasPrefix(name[20:], "  ") {
 			t.Errorf("got %q, want two blanks before the text", line)
+		}
+	}
+}
+
+// TestListNamesWhatAScenarioMayName: a word for each kind of thing that stands in a list of its own.
+func TestListNamesWhatAScenarioMayName(t *testing.T) {
+	listed := strings.Fields(inventory())
+	for _, name := range []string{"spike-100-1000", "backoff", "llm", "consistent", "deepseek-2025", "json"} {
+		if !slices.Contains(listed, name) {
+			t.Errorf("%s is not listed", name)
 		}
 	}
 }

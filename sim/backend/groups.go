@@ -16,6 +16,25 @@ type Group struct {
 	MaxConns int    `yaml:"max_conns,omitempty"` // calls in flight that each may have; 0: no limit
 }
 
+// UnmarshalYAML reads a group over the defaults. A count or weight of 0 that is written is a fault: the
+// group that somebody leaves out so must not come back as one replica.
+func (g *Group) UnmarshalYAML(decode func(any) error) error {
+	type form Group
+	read := form{Count: 1, Weight: 1}
+	if err := decode(&read); err != nil {
+		return err
+	}
+	var f sim.Faults
+	if read.Count == 0 {
+		f.Add("count", "0", fmt.Sprintf("1 to %d", maxReplicas))
+	}
+	if read.Weight == 0 {
+		f.Add("weight", "0", fmt.Sprintf("1 to %d", maxWeight))
+	}
+	*g = Group(read)
+	return f.Err()
+}
+
 const (
 	maxReplicas = 10_000
 	maxWeight   = 1000

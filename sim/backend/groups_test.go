@@ -71,6 +71,7 @@ func TestServiceTextFaults(t *testing.T) {
 		{"groups: [{count: 3}]\nreplicas: 1", "replicas: 1; allowed: 3, as many as the groups have, or groups alone"},
 		{"groups: [{count: -3}]\nreplicas: 1", "groups[0].count: -3; allowed: 1 to 10000"},
 		{"groups: [{weight: 2000, max_conns: -1}]", "groups[0].weight: 2000; allowed: 1 to 1000\ngroups[0].max_conns: -1; allowed: 1 or more; 0 is no limit"},
+		{"groups: [{count: 0, weight: 0}]", "count: 0; allowed: 1 to 10000\nweight: 0; allowed: 1 to 1000"},
 		{"groups: [{backup: true}]", "groups: nothing but backups; allowed: at least one group that is no backup"},
 		{"groups: [{count: 9000}, {count: 9000}]", "replicas: 18000; allowed: 1 to 10000"},
 		{"replicas: 0", "replicas: 0; allowed: 1 to 10000"},

@@ -129,7 +129,7 @@ func TestHangWhileSlow(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	s := oneShop(10 * sec)
-	s.Drain = 8 * sec
+	s.Drain = new(8 * sec)
 	got := visits(t, s, 6*sec, func(w *sim.World, p *Pool) {
 		m := p.members[0]
 		w.At(5500*ms, func() {
@@ -151,7 +151,7 @@ func TestDrain(t *testing.T) {
 
 func TestDrainedEarly(t *testing.T) {
 	s := oneShop(2 * sec)
-	s.Drain = time.Hour
+	s.Drain = new(time.Hour)
 	w := sim.NewWorld(1)
 	p := newPool(w, s)
 	m := p.members[0]
@@ -295,7 +295,7 @@ func TestLifeKeepsCalls(t *testing.T) {
 			s.Model = Choice{"queue", &Queue{Servers: servers, Service: Drawn(sim.ConstantDuration(length)), Discipline: FIFO, Cancel: CancelFree}}
 		}
 		s.Replicas = rapid.IntRange(1, 4).Draw(t, "replicas")
-		s.Drain = time.Duration(rapid.IntRange(0, 5000).Draw(t, "drain")) * ms
+		s.Drain = new(time.Duration(rapid.IntRange(0, 5000).Draw(t, "drain")) * ms)
 		if rapid.Bool().Draw(t, "slow start") {
 			s.StartUp = whole(3 * sec)
 		}

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -14,16 +15,26 @@ const (
 	maxDrain     = 24 * time.Hour
 )
 
+// drain returns how long replicas that are taken away may end their calls; without an autoscaler none is.
+func (s *Service) drain() time.Duration {
+	if s.Drain == nil {
+		return 0
+	}
+	return *s.Drain
+}
+
 // checkLife notes values out of range and fills in the defaults.
 func (s *Service) checkLife(f *sim.Faults) {
 	if s.Autoscale != nil {
 		s.Autoscale.check(f, s.Load)
-		if s.Drain == 0 {
-			s.Drain = defaultDrain
+		s.checkSignals(f)
+		if s.Drain == nil {
+			drain := defaultDrain
+			s.Drain = &drain
 		}
 	}
-	if s.Drain < 0 || s.Drain > maxDrain {
-		f.Add("drain", s.Drain.String(), "0s to 24h")
+	if d := s.Drain; d != nil && (*d < 0 || *d > maxDrain) {
+		f.Add("drain", d.String(), "0s to 24h")
 	}
 	if s.MTBF < 0 || s.MTBF > 0 && s.MTBF < time.Second {
 		f.Add("mtbf", s.MTBF.String(), "1s or more; 0s is no crashes")
@@ -32,6 +43,19 @@ func (s *Service) checkLife(f *sim.Faults) {
 		s.Fail[i].check(f, fmt.Sprintf("fail[%d]", i), s)
 	}
 	checkFaults(f, s.Faults)
+}
+
+// checkSignals notes signals that the model does not have: they would read 0, and an autoscaler that
+// looks at nothing takes replicas away.
+func (s *Service) checkSignals(f *sim.Faults) {
+	if _, ok := s.Model.Model.(*LLM); ok || s.Model.Model == nil {
+		return
+	}
+	for i, one := range s.Autoscale.Signals {
+		if one.KV > 0 {
+			f.Add("autoscale.signals["+strconv.Itoa(i)+"].kv", "a model without KV memory: "+s.Model.Name, "kv with the model llm; otherwise utilisation, inflight, waiting or rate")
+		}
+	}
 }
 
 // first returns how many replicas there are at the beginning: an autoscaler keeps its bounds from then on.

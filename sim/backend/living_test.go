@@ -12,7 +12,7 @@ import (
 // TestLivingYAML reads all that says how replicas come, fail and go, and writes it again.
 func TestLivingYAML(t *testing.T) {
 	const text = `
-model: {queue: {servers: 10, service: 20ms}}
+model: {llm: {model: llama-3.1-8b, gpu: h100}}
 groups: [{count: 3}, {count: 2, zone: a}]
 start_up: {pending: 20s, weights: 45s}
 drain: 10s
@@ -63,13 +63,16 @@ autoscale:
 
 	whole := read("{model: {queue: {service: 1s}}, start_up: 90s, autoscale: {max: 2, signals: [{waiting: 1}]}}")
 	same(t, "a start-up in one", whole.StartUp.mean(), 90*time.Second)
-	same(t, "drain", whole.Drain, 30*time.Second)
+	same(t, "drain", *whole.Drain, 30*time.Second)
+
+	atOnce := read("{model: {queue: {service: 1s}}, drain: 0s, autoscale: {max: 2, signals: [{waiting: 1}]}}")
+	same(t, "a drain of 0s is what it says", *atOnce.Drain, time.Duration(0))
 }
 
 func TestLivingFaults(t *testing.T) {
 	percent := sim.Share(0.1)
 	s := &Service{
-		Model: tenSeconds(), Replicas: 2, Groups: []Group{{Count: 2, Zone: "a", Weight: 1}}, Drain: -1, MTBF: time.Millisecond,
+		Model: tenSeconds(), Replicas: 2, Groups: []Group{{Count: 2, Zone: "a", Weight: 1}}, Drain: new(time.Duration(-1)), MTBF: time.Millisecond,
 		Fail: []Failure{
 			{Replica: pointer(2)}, {}, {Replica: pointer(0), Zone: "a", How: "hang"}, {Zone: "a", How: "burn", At: -1},
 			{Zone: "a", How: "slow", For: 1, Factor: 0.5}, {Zone: "a", Factor: 3}, {Zone: "c"},
@@ -77,7 +80,7 @@ func TestLivingFaults(t *testing.T) {
 		Faults: []Fault{{Share: 0, Status: 200}, {Share: 0.6}, {Share: 0.6}},
 		Autoscale: &Autoscale{
 			Min: 3, Max: 2, Every: time.Millisecond, Scrape: 2 * time.Hour, Tolerance: &percent,
-			Signals:    []Signal{{}, {Waiting: 1, Rate: 1}, {Utilisation: 0.001}, {Inflight: -1}},
+			Signals:    []Signal{{}, {Waiting: 1, Rate: 1}, {Utilisation: 0.001}, {Inflight: -1}, {KV: 0.5}},
 			Behavior:   &Behavior{Up: Scaling{Select: "most", Policies: []ScalingPolicy{{Pods: 1, Percent: 1, Per: time.Hour}}}},
 			Predictive: &Predictive{Schedule: &Known{}, Season: time.Hour, Ahead: -1},
 		},
@@ -95,7 +98,7 @@ func TestLivingFaults(t *testing.T) {
 		"autoscale.signals[0]", "autoscale.signals[1]", "autoscale.signals[2].utilisation", "autoscale.signals[3].inflight",
 		"autoscale.behavior.up.select", "autoscale.behavior.up.policies[0]", "autoscale.behavior.up.policies[0].per",
 		"autoscale.predictive", "autoscale.predictive.capacity", "autoscale.predictive.ahead", "autoscale.predictive.schedule",
-		"drain", "mtbf",
+		"autoscale.signals[4].kv", "drain", "mtbf",
 		"fail[0].replica", "fail[1]", "fail[2]", "fail[2].for", "fail[3].at", "fail[3].how", "fail[4].factor", "fail[5].factor", "fail[6].zone",
 		"faults[0].share", "faults[0].status", "faults",
 	})

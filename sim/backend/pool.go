@@ -32,7 +32,7 @@ type Pool struct {
 func newPool(env sim.Env, s *Service) *Pool {
 	p := &Pool{
 		env: env, model: s.Model.Model, groups: s.Groups, stale: true, startUp: s.StartUp, starts: env.Rand("start-up"),
-		drain: s.Drain, mtbf: s.MTBF, crashes: env.Rand("mtbf"),
+		drain: s.drain(), mtbf: s.MTBF, crashes: env.Rand("mtbf"),
 	}
 	for range s.first() {
 		m := p.add()

@@ -19,12 +19,12 @@ type Service struct {
 	Priority  *Priority `yaml:"priority,omitempty"` // order of the calls that wait at the gateway; absent: that of arrival
 	Profile   string    `yaml:"profile,omitempty"`  // how it says no: one of Profiles; vllm
 
-	StartUp   *StartUp      `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
-	Drain     time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s
-	Autoscale *Autoscale    `yaml:"autoscale,omitempty"` // absent: none
-	Fail      []Failure     `yaml:"fail,omitempty"`      // planned accidents
-	MTBF      time.Duration `yaml:"mtbf,omitempty"`      // mean time between crashes of a replica, exponential; 0: none
-	Faults    []Fault       `yaml:"faults,omitempty"`    // errors by chance, whatever the load
+	StartUp   *StartUp       `yaml:"start_up,omitempty"`  // of a replica that is added, or starts again; 0s
+	Drain     *time.Duration `yaml:"drain,omitempty"`     // how long one that is taken away may end its calls; 30s, 0: they are cut off
+	Autoscale *Autoscale     `yaml:"autoscale,omitempty"` // absent: none
+	Fail      []Failure      `yaml:"fail,omitempty"`      // planned accidents
+	MTBF      time.Duration  `yaml:"mtbf,omitempty"`      // mean time between crashes of a replica, exponential; 0: none
+	Faults    []Fault        `yaml:"faults,omitempty"`    // errors by chance, whatever the load
 
 	// Load is the calls per second of the scenario at a time, for a forecast that knows them; nil: unknown.
 	Load func(time.Duration) float64 `yaml:"-"`

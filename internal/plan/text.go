@@ -78,45 +78,37 @@ func lineRanges(lines []int) string {
 }
 
 func (c *Calibration) writeRows(b *strings.Builder) {
-	closed, open, steps := false, false, false
+	c.writeKind(b, Closed, "line\tmodel\tsystem\ttp\tisl\tosl\tcallers\ttpot ms\tsimulated\terror\tttft ms\tsimulated\terror\t", func(r *Row) string {
+		p := r.Point
+		return fmt.Sprintf("%d\t%s\t%s\t%d\t%.0f\t%.0f\t%d\t%s\t%s\t", p.Line, p.Model, p.System, p.TP, p.ISL, p.OSL, p.Concurrency, r.pair(tpot), r.pair(ttft))
+	})
+	c.writeKind(b, Step, "line\tprefill\tdecode\tcontext\tseqs\tstep ms\tsimulated\terror\t", func(r *Row) string {
+		p := r.Point
+		return fmt.Sprintf("%d\t%d\t%d\t%d\t%d\t%s\t", p.Line, p.Batch.Prefill, p.Batch.Decode, p.Batch.Context, p.Batch.Seqs, r.pair(step))
+	})
+	c.writeKind(b, Open, "line\tmodel\ttp\tcalls/s\tttft ms\tsimulated\terror\tttft p50\tsimulated\terror\te2e ms\tsimulated\terror\tsuccess\tsimulated\terror\t", func(r *Row) string {
+		p := r.Point
+		return fmt.Sprintf("%d\t%s\t%d\t%g\t%s\t%s\t%s\t%s\t", p.Line, p.Model, p.TP, p.Rate, r.pair(ttft), r.pair(ttftP50), r.pair(e2e), r.pair(success))
+	})
+}
+
+// writeKind writes the simulated rows of one kind as a table, if there are any.
+func (c *Calibration) writeKind(b *strings.Builder, kind Kind, header string, line func(*Row) string) {
+	var lines []string
 	for i := range c.Rows {
-		closed = closed || c.Rows[i].Point.Kind == Closed && c.Rows[i].Skipped == ""
-		steps = steps || c.Rows[i].Point.Kind == Step && c.Rows[i].Skipped == ""
-		open = open || c.Rows[i].Point.Kind == Open && c.Rows[i].Skipped == ""
+		if r := &c.Rows[i]; r.Point.Kind == kind && r.Skipped == "" {
+			lines = append(lines, line(r))
+		}
 	}
-	if closed {
-		aligned(b, func(w io.Writer) {
-			fmt.Fprintln(w, "line\tmodel\tsystem\ttp\tisl\tosl\tcallers\ttpot ms\tsimulated\terror\tttft ms\tsimulated\terror\t")
-			for i := range c.Rows {
-				if r := &c.Rows[i]; r.Point.Kind == Closed && r.Skipped == "" {
-					p := r.Point
-					fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%.0f\t%.0f\t%d\t%s\t%s\t\n", p.Line, p.Model, p.System, p.TP, p.ISL, p.OSL, p.Concurrency, r.pair(tpot), r.pair(ttft))
-				}
-			}
-		})
+	if len(lines) == 0 {
+		return
 	}
-	if steps {
-		aligned(b, func(w io.Writer) {
-			fmt.Fprintln(w, "line\tprefill\tdecode\tcontext\tseqs\tstep ms\tsimulated\terror\t")
-			for i := range c.Rows {
-				if r := &c.Rows[i]; r.Point.Kind == Step && r.Skipped == "" {
-					p := r.Point
-					fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%s\t\n", p.Line, p.Batch.Prefill, p.Batch.Decode, p.Batch.Context, p.Batch.Seqs, r.pair(step))
-				}
-			}
-		})
-	}
-	if open {
-		aligned(b, func(w io.Writer) {
-			fmt.Fprintln(w, "line\tmodel\ttp\tcalls/s\tttft ms\tsimulated\terror\tttft p50\tsimulated\terror\te2e ms\tsimulated\terror\tsuccess\tsimulated\terror\t")
-			for i := range c.Rows {
-				if r := &c.Rows[i]; r.Point.Kind == Open && r.Skipped == "" {
-					p := r.Point
-					fmt.Fprintf(w, "%d\t%s\t%d\t%g\t%s\t%s\t%s\t%s\t\n", p.Line, p.Model, p.TP, p.Rate, r.pair(ttft), r.pair(ttftP50), r.pair(e2e), r.pair(success))
-				}
-			}
-		})
-	}
+	aligned(b, func(w io.Writer) {
+		fmt.Fprintln(w, header)
+		for _, one := range lines {
+			fmt.Fprintln(w, one)
+		}
+	})
 }
 
 // pair writes a metric as measured, simulated, error; a dash where there is none.

@@ -24,7 +24,7 @@ var layers = map[string][]string{
 	"internal/conformance": {"strategies", "sim/backend", "sim"},
 	"report":               {"sim"},
 	"scenarios":            {"sim"},
-	"strategies":           {"sim"},
+	"strategies":           {"scenarios", "sim"}, // Parse reads what a scenario holds, with the same decoder and the same messages
 	"sim/backend":          {"sim"},
 	"sim":                  {},
 	"fixtures":             {},

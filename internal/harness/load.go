@@ -53,48 +53,12 @@ func decode(s *scenarios.Scenario, err error) (*Plan, error) {
 // contender decodes one entry of a scenario's strategies.
 func contender(choice scenarios.Choice) (Contender, error) {
 	c := Contender{Name: choice.Name, Kind: choice.Kind}
-	if len(choice.Stack) == 0 {
-		layer, shown, err := layer(choice)
-		if err != nil {
-			return c, err
-		}
-		c.model, c.shown = layer, shown
-	} else {
-		var layers []strategies.Strategy
-		var faults []error
-		shown := choice
-		shown.Stack = nil
-		for _, one := range choice.Stack {
-			made, full, err := layer(one)
-			faults = append(faults, err)
-			layers, shown.Stack = append(layers, made), append(shown.Stack, full)
-		}
-		if err := scenarios.Join(faults...); err != nil {
-			return c, err
-		}
-		c.model, c.shown = strategies.Stack(layers...), shown
+	var err error
+	if c.model, c.shown, err = strategies.Decode(choice); err != nil {
+		return c, err
 	}
 	c.About = c.shown.String()
 	return c, nil
-}
-
-// layer decodes one strategy over its defaults, and returns it with the choice as it would be written
-// with all of them.
-func layer(choice scenarios.Choice) (strategies.Strategy, scenarios.Choice, error) {
-	var names []string
-	for _, entry := range strategies.All {
-		names = append(names, entry.Name)
-		if entry.Name != choice.Kind {
-			continue
-		}
-		s := entry.New()
-		if err := choice.Decode(s); err != nil {
-			return nil, choice, err
-		}
-		full, err := choice.With(s)
-		return s, full, err
-	}
-	return nil, choice, choice.Unknown("strategy", append(names, "stack"))
 }
 
 // EffectiveYAML returns the scenario with all defaults filled in: what `headroom show` prints, and what

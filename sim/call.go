@@ -23,6 +23,8 @@ type Request struct {
 	Deadline       time.Duration // when patience ends, on the Env's clock; 0 if never
 	Gone           *Signal       // fires when nobody waits for this answer any more; nil: never
 	Token          func(n int)   // called in the turn as token n comes, for first-token limits and streams; nil: nobody asks
+	Idempotent     bool          // asking twice does no more than asking once (GET, PUT, DELETE): what some clients retry only then
+	Once           bool          // must not be asked twice: no retry, no hedge, no refresh
 	Via            Via           // how to send
 	Cost           *Cost         // where the service books its work; nil books nothing
 	Payload        any           // shared by the two ends of the chain; strategies pass it on unseen

@@ -45,6 +45,7 @@ var homes = map[string][]string{
 	"go.yaml.in/yaml/v4":                       {"scenarios", "strategies", "sim/backend", "internal/harness", "internal/cli", "internal/plan"},
 	"github.com/prometheus/client_golang":      {"internal/serve"},
 	"github.com/hashicorp/golang-lru/v2":       {"strategies", "sim/backend"},
+	"github.com/cespare/xxhash/v2":             {"strategies"},
 	"github.com/google/go-cmp":                 {},
 	"pgregory.net/rapid":                       {},
 	"go.uber.org/goleak":                       {},

@@ -63,6 +63,19 @@ func BenchmarkStack(b *testing.B) {
 		load{rate: steady(9), patience: time.Hour, keys: key})
 }
 
+// A pick among 8 endpoints; rendezvous hashes once for each.
+func BenchmarkShardPick(b *testing.B) {
+	for _, algorithm := range []string{"rendezvous", "modulo", "jump"} {
+		b.Run(algorithm, func(b *testing.B) {
+			s := &Shard{By: "user", Algorithm: algorithm, Bound: 1.25, inFlight: make([]int, 8), sent: make([]int64, 8)}
+			b.ReportAllocs()
+			for r := (sim.Request{}); b.Loop(); r.User++ {
+				s.pick(&r)
+			}
+		})
+	}
+}
+
 // The margin's window is touched once per call.
 func BenchmarkWindow(b *testing.B) {
 	w, draws := newWindow(marginSamples), sim.NewStream(1, "window")

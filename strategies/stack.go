@@ -33,6 +33,7 @@ var (
 	_ Patient  = (*stack)(nil)
 	_ Counting = (*stack)(nil)
 	_ Gauged   = (*stack)(nil)
+	_ Sharded  = (*stack)(nil)
 )
 
 // Wrap wraps the innermost layer first.
@@ -114,4 +115,13 @@ func (s *stack) Gauges() []sim.Gauge {
 		}
 	}
 	return all
+}
+
+// Endpoints tells all layers that ask.
+func (s *stack) Endpoints(n int) {
+	for _, layer := range s.layers {
+		if l, ok := layer.(Sharded); ok {
+			l.Endpoints(n)
+		}
+	}
 }

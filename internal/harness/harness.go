@@ -85,3 +85,10 @@ func decisions(s strategies.Strategy) map[string]int {
 	counter.Counts(func(name string, n int64) { counts[name] += int(n) })
 	return counts
 }
+
+// spread tells a strategy that chooses endpoints how many there are; 0 is unknown.
+func spread(s strategies.Strategy, endpoints int) {
+	if sharded, ok := s.(strategies.Sharded); ok && endpoints > 0 {
+		sharded.Endpoints(endpoints)
+	}
+}

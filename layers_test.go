@@ -46,6 +46,8 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_golang":      {"internal/serve"},
 	"github.com/hashicorp/golang-lru/v2":       {"strategies", "sim/backend"},
 	"github.com/cespare/xxhash/v2":             {"strategies"},
+	"github.com/andybalholm/brotli":            {"strategies"},
+	"github.com/klauspost/compress":            {"strategies"},
 	"github.com/google/go-cmp":                 {},
 	"pgregory.net/rapid":                       {},
 	"go.uber.org/goleak":                       {},

@@ -76,6 +76,26 @@ func BenchmarkShardPick(b *testing.B) {
 	}
 }
 
+// A body of 8 KB through an encoder that is used again.
+func BenchmarkEncode(b *testing.B) {
+	body := chatJSON(8<<10, 1)
+	for _, of := range codecs {
+		b.Run(of.name, func(b *testing.B) {
+			one, err := of.new(of.usual)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if small, err := one(body); err != nil || len(small) >= len(body) {
+					b.Fatal(len(small), err)
+				}
+			}
+		})
+	}
+}
+
 // The margin's window is touched once per call.
 func BenchmarkWindow(b *testing.B) {
 	w, draws := newWindow(marginSamples), sim.NewStream(1, "window")

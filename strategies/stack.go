@@ -34,6 +34,8 @@ var (
 	_ Counting = (*stack)(nil)
 	_ Gauged   = (*stack)(nil)
 	_ Sharded  = (*stack)(nil)
+
+	_ Compressing = (*stack)(nil)
 )
 
 // Wrap wraps the innermost layer first.
@@ -124,4 +126,14 @@ func (s *stack) Endpoints(n int) {
 			l.Endpoints(n)
 		}
 	}
+}
+
+// Compresses reports whether a layer does.
+func (s *stack) Compresses() bool {
+	for _, layer := range s.layers {
+		if l, ok := layer.(Compressing); ok && l.Compresses() {
+			return true
+		}
+	}
+	return false
 }

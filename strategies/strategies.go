@@ -35,6 +35,7 @@ var All = []Entry{
 	{"cache", "answers kept for a while; equal questions share one attempt", func() Strategy { return NewCache() }},
 	{"backoff", "a failed attempt is made again, after longer and longer waits", func() Strategy { return NewBackoff() }},
 	{"shard", "each user, or key, has an endpoint of its own", func() Strategy { return NewShard() }},
+	{"compress", "bodies of requests are sent smaller", func() Strategy { return NewCompress() }},
 }
 
 // Fresh returns a copy of a strategy that has not been wrapped: the same configuration, for one more
@@ -83,4 +84,10 @@ type Gauged interface {
 type Sharded interface {
 	// Endpoints says how many there are, at least 1. It is called before Wrap; without it there is one.
 	Endpoints(n int)
+}
+
+// Compressing is a strategy that sends requests with a codec.
+type Compressing interface {
+	// Compresses reports whether it does.
+	Compresses() bool
 }

@@ -92,3 +92,12 @@ func spread(s strategies.Strategy, endpoints int) {
 		sharded.Endpoints(endpoints)
 	}
 }
+
+// linked puts the network before a service, for calls of that strategy.
+func (p *Plan) linked(env sim.Env, s strategies.Strategy, service sim.Handler) backend.Link {
+	network := p.Network
+	if c, ok := s.(strategies.Compressing); ok {
+		network.Encodes = c.Compresses()
+	}
+	return network.Start(env, service)
+}

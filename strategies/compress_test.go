@@ -62,10 +62,10 @@ func chatJSON(size int, seed uint64) []byte {
 // body that the same encoder gets next.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(chatJSON(9000, 1))
-	f.Add(chatJSON(200_000, 2)) // several blocks
+	f.Add(chatJSON(70_000, 2)) // two blocks of Brotli's 64 KiB
 	f.Add([]byte{0})
 	f.Add([]byte(nil))
-	f.Add(bytes.Repeat([]byte("a"), 70_000))
+	f.Add(bytes.Repeat([]byte("a"), 5000))
 	noise := make([]byte, 3000)
 	for i := range noise {
 		noise[i] = byte(hashOne(uint64(i)))
@@ -74,6 +74,9 @@ func FuzzRoundTrip(f *testing.F) {
 	ready := map[string][]encoder{} // a level's encoder is used again by the next body
 	for _, of := range codecs {
 		for level := 1; level <= of.highest; level++ {
+			if of.name == "zstd" && level > 1 && zstd.EncoderLevelFromZstd(level) == zstd.EncoderLevelFromZstd(level-1) {
+				continue // the 22 levels are four
+			}
 			one, err := of.new(level)
 			if err != nil {
 				f.Fatal(err)
@@ -86,10 +89,10 @@ func FuzzRoundTrip(f *testing.F) {
 			for i, one := range ready[of.name] {
 				small, err := one(body)
 				if err != nil {
-					t.Fatalf("%s %d: %v", of.name, i+1, err)
+					t.Fatalf("%s, encoder %d: %v", of.name, i+1, err)
 				}
 				if back, err := decoded(of.name, small); err != nil || !bytes.Equal(back, body) {
-					t.Fatalf("%s %d: %d bytes came back as %d, %v", of.name, i+1, len(body), len(back), err)
+					t.Fatalf("%s, encoder %d: %d bytes came back as %d, %v", of.name, i+1, len(body), len(back), err)
 				}
 			}
 		}

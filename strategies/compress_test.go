@@ -223,6 +223,23 @@ func TestEncodingSideBySide(t *testing.T) {
 	}
 }
 
+// An encoder is used again: to make one costs more than to encode a body.
+func TestEncodersAreUsedAgain(t *testing.T) {
+	run(t, func(w *sim.World) {
+		made := 0
+		e := newEncoders(w, codec{new: func(int) (encoder, error) {
+			made++
+			return func(body []byte) ([]byte, error) { return body, nil }, nil
+		}}, 1)
+		for range 20 {
+			e.encode([]byte("one after the other"), nil, func(work func()) { work() })
+		}
+		if made != 1 {
+			t.Errorf("%d encoders made for bodies one after the other, want 1", made)
+		}
+	})
+}
+
 // A caller that leaves while it waits for an encoder gets none, and takes no room from the others.
 func TestEncodingIsLeft(t *testing.T) {
 	run(t, func(w *sim.World) {

@@ -22,7 +22,8 @@ var pickers = []struct {
 	{"rendezvous", func(key uint64, n int) int { return rendezvous(key, make([]int, n), math.MaxInt, -1) }, func(n float64) float64 { return 1 / (n + 1) }},
 }
 
-// The vectors of github.com/dgryski/go-jump, which come from the C++ code of the paper.
+// The vectors of github.com/dgryski/go-jump, which come from the C++ code of the paper, and of another
+// implementation, with more endpoints.
 func TestJumpGivesTheReferenceVectors(t *testing.T) {
 	for _, row := range []struct {
 		key    uint64
@@ -37,6 +38,14 @@ func TestJumpGivesTheReferenceVectors(t *testing.T) {
 			if got := jump(row.key, i+1); got != want {
 				t.Errorf("key %#x, %d endpoints: %d, want %d", row.key, i+1, got, want)
 			}
+		}
+	}
+	for _, row := range []struct {
+		key     uint64
+		n, want int
+	}{{42, 57, 43}, {0xDEAD10CC, 666, 361}, {256, 1024, 520}} {
+		if got := jump(row.key, row.n); got != row.want {
+			t.Errorf("key %#x, %d endpoints: %d, want %d", row.key, row.n, got, row.want)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func (s *decodingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Against a real endpoint the codec does its work: the server gets the body back, and the counts are
 // what went over the line.
 func TestCompressedBodiesArrive(t *testing.T) {
-	long, short := strings.Repeat(`{"role":"user","content":"the same again"},`, 200), `{"prompt":"hi"}`
+	long, short := strings.Repeat(`{"role":"user","content":"the same again"},`, 200), strings.Repeat("short ", 170)
 	for _, row := range []struct {
 		why, codec string
 		body       string

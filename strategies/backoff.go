@@ -31,6 +31,8 @@ type Backoff struct {
 	RetryAfterMax time.Duration `yaml:"retry_after_max"`
 	// Min is the patience that must be left after a wait for the wait to be begun.
 	Min time.Duration `yaml:"min"`
+	// Budget bounds the retries of all calls together.
+	Budget Budget `yaml:"budget"`
 
 	backingOff int
 	counts     backoffCounts

@@ -82,6 +82,8 @@ var BudgetRules = []BudgetEntry{
 		"Envoy circuit_breaker.proto, RetryBudget", func() BudgetRule { return NewEnvoyBudget() }},
 	{"failsafe", "as envoy, but at most 20 %, and asked after the wait instead of before",
 		"failsafe-go v0.9.8 budget, retrypolicy/retryexecutor.go", func() BudgetRule { return NewFailsafeBudget() }},
+	{"retry-breaker", "retries only while failed attempts are at most 10 % of the calls, since the start",
+		"mbrooker/simulator_example, retry_sim/retry_strategy.py", func() BudgetRule { return NewRetryBreakerBudget() }},
 	{"sre", "at most 3 tries, and retries are at most 10 % of the client's calls",
 		"Site Reliability Engineering (2016), Handling Overload", func() BudgetRule { return NewSREBudget() }},
 }

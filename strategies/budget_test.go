@@ -92,6 +92,7 @@ func TestBudgetRulesStepByStep(t *testing.T) {
 		{"envoy has a grant given back", &EnvoyBudget{Share: .5, Min: 1}, "s-?!u?"},
 		{"failsafe may be one above its share", &FailsafeBudget{Share: .5}, "s-??!"},
 		{"failsafe counts calls through their waits", &FailsafeBudget{Share: .5}, "s-??!s?!"},
+		{"retry-breaker", &RetryBreakerBudget{Rate: .5}, "s-! s-! s+s+ ? S-! s+s+ ?"},
 		{"sre: three tries", &SREBudget{Tries: 3, Ratio: 1000, Window: time.Minute}, "s-?S-?S-!"},
 		{"sre: a retry for ten calls", &SREBudget{Tries: 3, Ratio: .1, Window: time.Minute}, "s+s+s+s+s+s+s+s+s+! s-?S-! 9999999 !"},
 		{"sre in flight", &SREBudget{Ratio: 1000, Window: time.Minute, InFlight: 1}, "s-?S!+?"},

@@ -86,7 +86,7 @@ func TestGRPCCountsFailuresThatAreNotRepeated(t *testing.T) {
 		reply sim.Reply
 		level int64
 	}{
-		{busy, 6}, {told, 9}, {sim.Reply{Outcome: sim.Error, Status: 400}, 10}, {sim.Reply{Outcome: sim.Timeout}, 10}, {good, 10},
+		{busy, 6}, {told, 9}, {sim.Reply{Outcome: sim.Error, Status: 400, Retry: sim.DoNot}, 9}, {sim.Reply{Outcome: sim.Error, Status: 400}, 10}, {sim.Reply{Outcome: sim.Timeout}, 10}, {good, 10},
 	} {
 		run(t, func(w *sim.World) {
 			b := preset(t, "grpc, budget: grpc, tries: 4")

@@ -397,3 +397,21 @@ requests: {output: 100}
 	// 2.25s spike call 2 output 100
 	// 2.75s spike call 3 output 100
 }
+
+// The method says whether a request may be asked twice; without one it is a POST, which may not.
+func TestMethodSaysWhatMayBeAskedTwice(t *testing.T) {
+	for method, want := range map[string]bool{
+		"": false, "POST": false, "PATCH": false, "GET": true, "HEAD": true, "PUT": true, "DELETE": true, "OPTIONS": true, "TRACE": true,
+	} {
+		requests := "{patience: 0s}"
+		if method != "" {
+			requests = "{method: " + method + ", patience: 0s}"
+		}
+		s := parse(t, "load: {arrivals: uniform, phases: [{name: a, rate: 10/s, for: 1s}]}\nrequests: "+requests)
+		for _, a := range arrivals(t, s, 1) {
+			if a.Request.Idempotent != want {
+				t.Fatalf("%q: idempotent is %v, want %v", method, a.Request.Idempotent, want)
+			}
+		}
+	}
+}

@@ -49,6 +49,13 @@ func BenchmarkBackoffInOverload(b *testing.B) {
 	benchmark(b, NewBackoff(), oneInThree, load{rate: steady(30), patience: 30 * time.Second})
 }
 
+// The same, each retry asked for.
+func BenchmarkBackoffWithABudget(b *testing.B) {
+	s := NewBackoff()
+	s.Budget = Budget{NewFinagleBudget()}
+	benchmark(b, s, oneInThree, load{rate: steady(30), patience: 30 * time.Second})
+}
+
 // A queue held at 8,000 calls: twice the capacity, a patience of 800 s, a margin that keeps workers
 // busy with those who can still be answered.
 func BenchmarkAsyncQueueWith8000Waiting(b *testing.B) {

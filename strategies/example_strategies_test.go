@@ -107,9 +107,11 @@ func ExampleBackoff() {
 	// call 1 ok  after 3.1s
 	// retried 4
 	// gave_up_tries 0
+	// gave_up_budget 0
 	// gave_up_patience 0
 	// gave_up_told 0
 	// gave_up_begun 0
+	// gave_up_once 0
 }
 
 // The first layer is the outermost: two calls share one fetch, whose attempts the backoff makes.

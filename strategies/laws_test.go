@@ -16,6 +16,11 @@ func kinds() []Entry {
 		Entry{"stack resilient", "", func() Strategy { return Stack(NewCache(), NewBackoff(), NewPooled()) }},
 		Entry{"stack queued", "", func() Strategy { return Stack(NewCache(), NewAsyncQueue(), NewBackoff()) }},
 		Entry{"stack twice", "", func() Strategy { return Stack(NewBackoff(), NewPooled(), NewBackoff(), NewPooled()) }},
+		Entry{"backoff budgeted", "", func() Strategy {
+			b := NewBackoff()
+			b.Budget, b.Clients = Budget{NewEnvoyBudget()}, 3
+			return b
+		}},
 		Entry{"stack of nothing", "", func() Strategy { return Stack() }},
 	)
 }
@@ -258,6 +263,11 @@ func TestWorldAndWallAgree(t *testing.T) {
 		{"async-queue", func() Strategy { return queue() }},
 		{"cache", func() Strategy { return cache() }},
 		{"backoff", func() Strategy { return backoff() }},
+		{"backoff with a budget", func() Strategy {
+			b := backoff()
+			b.Budget = Budget{NewFinagleBudget()}
+			return b
+		}},
 		{"stack", func() Strategy {
 			return Stack(cache(), backoff(), &Pooled{Size: 8, Wait: 300 * time.Millisecond})
 		}},

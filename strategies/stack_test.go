@@ -152,9 +152,9 @@ func TestValidateNamesEveryFault(t *testing.T) {
 		{"a margin that drops all who waited", &AsyncQueue{Workers: 1, Deadline: time.Second, Order: "fifo", WhenFull: "reject", Margin: Margin{Fixed: time.Second}},
 			[]string{"margin"}},
 		{"cache", &Cache{TTL: -1, Jitter: 1.5}, []string{"entries", "ttl", "jitter"}},
-		{"backoff", &Backoff{Base: -1, Factor: .5, Cap: -1, RetryAfter: "perhaps", RetryAfterMax: -1, Min: -1},
-			[]string{"tries", "base", "factor", "cap", "retry_after", "retry_after_max", "min"}},
-		{"tries without limit", &Backoff{Tries: 1_000_000, Factor: nan, RetryAfter: "obey"}, []string{"tries", "factor"}},
+		{"backoff", &Backoff{Elapsed: -1, Base: -1, ThrottledBase: -1, Factor: .5, Cap: -1, Advice: "never", RetryAfter: "perhaps", RetryAfterMax: -1, Min: -1},
+			[]string{"tries", "elapsed", "base", "throttled_base", "factor", "cap", "advice", "retry_after", "retry_after_max", "min", "clients"}},
+		{"tries without limit", &Backoff{Tries: 1_000_000, Factor: nan, Advice: "obey", RetryAfter: "obey", Clients: 1}, []string{"tries", "factor"}},
 	} {
 		var faults sim.Faults
 		if !errors.As(row.s.Validate(), &faults) {

@@ -297,7 +297,7 @@ func TestCacheJitterSpreadsExpiry(t *testing.T) {
 		least, most := year, time.Duration(0)
 		for key := range uint64(500) {
 			stack(sim.Request{Call: int(key), Key: key})
-			kept, _ := c.answers.Peek(key)
+			kept, _ := c.answers.Peek(question{key: key})
 			least, most = min(least, kept.until), max(most, kept.until)
 		}
 		if least < 50*time.Second || least > 51*time.Second || most > 100*time.Second || most < 99*time.Second {

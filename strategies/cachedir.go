@@ -206,6 +206,9 @@ func (f *files) write(asked question, kept answer, payload any) {
 		if err != nil {
 			f.failed++
 		}
+		if !f.names.Contains(name) { // by the time it was written it was one too many
+			f.wall.Block(func() { f.remove([]string{name}) })
+		}
 	})
 }
 

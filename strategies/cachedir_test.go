@@ -157,6 +157,20 @@ func TestCacheDirSurvivesDamage(t *testing.T) {
 	}
 }
 
+// An answer from the future is of an unknown age: a clock was set back.
+func TestCacheDirTrustsNoFuture(t *testing.T) {
+	c := fileCache(t)
+	program(t, c, always(good), func(*sim.Wall, func(uint64) sim.Reply) {})
+	ahead := page{Key: 1, Stored: time.Now().Add(time.Hour), TTL: time.Minute}
+	if err := (&files{path: c.Dir}).writePage(filepath.Base(fileOf(c, 1)), ahead); err != nil {
+		t.Fatal(err)
+	}
+	counted := program(t, c, always(good), func(_ *sim.Wall, ask func(uint64) sim.Reply) { ask(1) })
+	if counted["miss"] != 1 || counted["dir_failed"] != 0 {
+		t.Errorf("counted %v, want a miss", counted)
+	}
+}
+
 func TestCacheDirIsBounded(t *testing.T) {
 	c := fileCache(t)
 	c.Entries = 3

@@ -204,6 +204,33 @@ func TestCacheAnswersAreNobodysAttempt(t *testing.T) {
 	})
 }
 
+// A flight may bring what is degraded, from a fallback further in: all who joined have it, as such.
+func TestCacheCountsWhoJoinedADegradedAnswer(t *testing.T) {
+	run(t, func(w *sim.World) {
+		c := NewCache()
+		stack := c.Wrap(w, func(r sim.Request) sim.Reply {
+			sim.Sleep(w, time.Second, r.Gone)
+			return sim.Reply{Outcome: sim.Degraded, Work: time.Second}
+		})
+		worked := 0
+		for call := range 3 {
+			w.Go(func() {
+				got := stack(sim.Request{Call: call})
+				if got.Outcome != sim.Degraded {
+					t.Errorf("%v, want degraded", got.Outcome)
+				}
+				if got.Work > 0 {
+					worked++
+				}
+			})
+		}
+		sim.Sleep(w, 2*time.Second, nil)
+		if got := counts(c); got["hit_joined"] != 2 || worked != 1 {
+			t.Errorf("counted %v, and the work %d times, want 2 who joined and the leader's work alone", got, worked)
+		}
+	})
+}
+
 func TestCacheHitRateGauge(t *testing.T) {
 	run(t, func(w *sim.World) {
 		c := NewCache()

@@ -123,14 +123,18 @@ func (c *Cache) Wrap(env sim.Env, next sim.Handler) sim.Handler {
 	c.env, c.next, c.draws = env, next, env.Rand("cache")
 	c.flights, c.counts = make(map[question]*flight), cacheCounts{}
 	c.files = openFiles(env, c.Dir, c.Entries)
-	return c.answer
+	return func(r sim.Request) sim.Reply { return c.answer(&r) }
 }
 
 // answer carries a call. It is written so that a hit allocates nothing: what a process of its own needs
 // of r is copied where that process is made.
-func (c *Cache) answer(r sim.Request) sim.Reply {
-	asked := c.question(&r)
-	if kept, ok := c.find(asked, r.Payload); ok {
+func (c *Cache) answer(r *sim.Request) sim.Reply {
+	asked := c.question(r)
+	kept, ok := c.answers.Get(asked)
+	if !ok && c.files != nil {
+		kept, ok = c.findFile(asked, r.Payload)
+	}
+	if ok {
 		switch now := c.env.Now(); {
 		case now < kept.until:
 			c.counts.fresh++
@@ -139,7 +143,7 @@ func (c *Cache) answer(r sim.Request) sim.Reply {
 		case now < later(kept.until, c.Stale) && !r.Once: // one that must not be asked twice waits for its own answer
 			c.counts.stale++
 			if _, under := c.flights[asked]; !under {
-				c.refresh(asked, r)
+				c.refresh(asked, *r)
 			}
 			return kept.degraded("stale", now)
 		}
@@ -147,9 +151,9 @@ func (c *Cache) answer(r sim.Request) sim.Reply {
 	c.counts.miss++
 	var reply sim.Reply
 	if c.Coalesce {
-		reply = c.share(asked, r)
+		reply = c.share(asked, *r)
 	} else {
-		reply = c.fetch(r)
+		reply = c.fetch(*r)
 	}
 	if reply.Outcome == sim.OK || reply.Outcome == sim.Degraded {
 		return reply
@@ -165,13 +169,10 @@ func (c *Cache) question(r *sim.Request) question {
 	return question{key: r.Key}
 }
 
-// find returns what is kept of a question, fresh or not.
-func (c *Cache) find(asked question, payload any) (answer, bool) {
-	kept, ok := c.answers.Get(asked)
-	if ok || c.files == nil {
-		return kept, ok
-	}
-	kept, ok = c.files.find(asked, payload)
+// findFile returns what the directory holds of a question, fresh or not, and keeps it in memory while it is
+// of use.
+func (c *Cache) findFile(asked question, payload any) (answer, bool) {
+	kept, ok := c.files.find(asked, payload)
 	if newer, found := c.answers.Get(asked); found { // stored while the file was being read
 		return newer, true
 	}

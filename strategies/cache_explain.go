@@ -22,7 +22,7 @@ func (c *Cache) Explain() Explanation {
 			{"ttl", "how long an answer is fresh; 0s keeps none, so that calls only share flights"},
 			{"jitter", "each ttl is shortened by a random part of up to this share; 0% to 100%"},
 			{"stale", "how long after its ttl an answer is given all the same, as degraded, while it is refreshed; 0s: not at all. " +
-				"The refresh is an attempt with the cause refresh. It may take what is left of the patience of the call that began it, and ttl + stale where callers wait for ever"},
+				"The refresh is an attempt with the cause refresh. It may take what is left of the patience of the call that began it, and where callers wait for ever ttl + stale, at most 10m"},
 			{"coalesce", "true: calls that ask the same share one attempt while it is under way; false: each makes its own"},
 			{"fallback", "what a failed call gets, as degraded: off; an age, as 10m, for the last good answer no older than that; canned, the same for all"},
 			{"warm", "how many of the most asked keys have an answer before the start; 0 to entries, and 0 with private. " +

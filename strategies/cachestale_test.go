@@ -94,15 +94,16 @@ func TestCacheStale(t *testing.T) {
 // where callers wait for ever; who joined it keeps a patience of its own.
 func TestCacheRefreshHasALimit(t *testing.T) {
 	for _, row := range []struct {
-		name           string
-		patience, want time.Duration
+		name                  string
+		patience, stale, want time.Duration
 	}{
-		{"the caller's patience", 3 * time.Second, 3 * time.Second},
-		{"the life of an answer", 0, 30 * time.Second},
+		{"the caller's patience", 3 * time.Second, 20 * time.Second, 3 * time.Second},
+		{"the life of an answer", 0, 20 * time.Second, 30 * time.Second},
+		{"ten minutes of a longer one", 0, time.Hour, 10 * time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w, c := sim.NewWorld(1), NewCache()
-			c.TTL, c.Stale = 10*time.Second, 20*time.Second
+			c.TTL, c.Stale = 10*time.Second, row.stale
 			var ended time.Duration
 			stack := c.Wrap(w, func(r sim.Request) sim.Reply {
 				if r.Cause != sim.Refresh {

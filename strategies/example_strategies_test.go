@@ -92,9 +92,12 @@ func ExampleCache() {
 	// call 4 ok  after 0s
 	// call 5 ok  after 0s
 	// hit_fresh 2
+	// hit_stale 0
 	// hit_joined 3
 	// hit_fallback 0
 	// miss 4
+	// refreshed 0
+	// refresh_failed 0
 }
 
 // Waits of one and two seconds, each up to 10 % longer, reach the service when it is well again.

@@ -156,7 +156,9 @@ func ExampleFinding() {
 }
 
 func TestFindingSaysWhoStaysDown(t *testing.T) {
-	after := func(s float64) Strategy { return Strategy{Name: "back", RecoveryS: &s, Recovered: true, RecoveryShown: true} }
+	after := func(s float64) Strategy {
+		return Strategy{Name: "back", RecoveryS: &s, Recovered: true, RecoveryShown: true}
+	}
 	down := func(name string) Strategy { return Strategy{Name: name, RecoveryShown: true} }
 	for _, row := range []struct {
 		of   []Strategy

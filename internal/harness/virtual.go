@@ -82,6 +82,7 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	v.link = p.linked(v.world, st, service.Handle)
 	spread(st, len(service.Pool.Members())) // those of the start: Via.Endpoint names a place among them
 	v.carry = st.Wrap(v.world, meter(v.world, v.link.Handle, v.book))
+	fill(st, p.Scenario)
 	v.gauges = append(v.gauges, service.Gauges...)
 	if g, ok := st.(strategies.Gauged); ok {
 		v.gauges = append(v.gauges, g.Gauges()...)
@@ -194,6 +195,7 @@ func (c *virtualCall) run() {
 		left = c.intended + p - v.world.Now()
 	}
 	reply := sim.Within(v.world, left, v.carry, c.request)
+	c.ended = true
 	v.open--
 	v.add(c.record(v.world.Now(), reply))
 	v.idle()

@@ -160,9 +160,9 @@ type Priority uint8
 // Via says how an attempt is sent; the network model and the endpoint read it. Zero is a warm
 // connection, the balancer's choice of replica, and a plain body.
 type Via struct {
-	Fresh    bool    // open a connection of its own and close it afterwards
-	Endpoint int     // 1 is the first of several targets; 0 leaves the choice to the balancer
-	Shrink   float64 // the body is sent divided by this; 0 or 1: as it is
+	Fresh    bool   // open a connection of its own and close it afterwards
+	Endpoint int    // 1 is the first of several targets; 0 leaves the choice to the balancer
+	Codec    *Codec // makes the body smaller; nil: it is sent as it is
 }
 
 // A Cost is what one phase's calls cost the service. All of it is booked in the turn.

@@ -33,6 +33,17 @@ func (Rate) Schema() map[string]any {
 	}
 }
 
+// Schema describes a size.
+func (Size) Schema() map[string]any {
+	return schema{
+		"description": "bytes: 512, 10kB, 1KiB",
+		"anyOf": []any{
+			schema{"type": "integer", "minimum": 0},
+			schema{"type": "string", "pattern": `^\+?` + numberPattern + `([kMG]?B|[KMG]iB)?$`},
+		},
+	}
+}
+
 // Schema describes a quantity without a unit.
 func (Dist) Schema() map[string]any {
 	return distSchema("a number, or a law to draw it from", schema{"type": "number", "minimum": 0})

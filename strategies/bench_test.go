@@ -92,6 +92,39 @@ func BenchmarkStack(b *testing.B) {
 		load{rate: steady(9), patience: time.Hour, keys: key})
 }
 
+// A pick among 8 endpoints; rendezvous hashes once for each.
+func BenchmarkShardPick(b *testing.B) {
+	for _, algorithm := range []string{"rendezvous", "modulo", "jump"} {
+		b.Run(algorithm, func(b *testing.B) {
+			s := &Shard{By: "user", Algorithm: algorithm, Bound: 1.25, inFlight: make([]int, 8), sent: make([]int64, 8)}
+			b.ReportAllocs()
+			for r := (sim.Request{}); b.Loop(); r.User++ {
+				s.pick(&r)
+			}
+		})
+	}
+}
+
+// A body of 8 KB through an encoder that is used again.
+func BenchmarkEncode(b *testing.B) {
+	body := chatJSON(8<<10, 1)
+	for _, of := range codecs {
+		b.Run(of.name, func(b *testing.B) {
+			one, err := of.new(of.usual)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if small, err := one(body); err != nil || len(small) >= len(body) {
+					b.Fatal(len(small), err)
+				}
+			}
+		})
+	}
+}
+
 // The margin's window is touched once per call.
 func BenchmarkWindow(b *testing.B) {
 	w, draws := newWindow(marginSamples), sim.NewStream(1, "window")

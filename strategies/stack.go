@@ -35,6 +35,9 @@ var (
 	_ Gauged   = (*stack)(nil)
 	_ Warming  = (*stack)(nil)
 	_ Warning  = (*stack)(nil)
+	_ Sharded  = (*stack)(nil)
+
+	_ Compressing = (*stack)(nil)
 )
 
 // Wrap wraps the innermost layer first.
@@ -154,4 +157,23 @@ func (s *stack) Warnings(live bool) []string {
 		}
 	}
 	return all
+}
+
+// Endpoints tells all layers that ask.
+func (s *stack) Endpoints(n int) {
+	for _, layer := range s.layers {
+		if l, ok := layer.(Sharded); ok {
+			l.Endpoints(n)
+		}
+	}
+}
+
+// Compresses reports whether a layer does.
+func (s *stack) Compresses() bool {
+	for _, layer := range s.layers {
+		if l, ok := layer.(Compressing); ok && l.Compresses() {
+			return true
+		}
+	}
+	return false
 }

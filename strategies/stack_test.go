@@ -132,7 +132,7 @@ func TestAllAreInOrderAndValid(t *testing.T) {
 			t.Errorf("%s: New returns the same value twice", entry.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"sync", "pooled", "async-queue", "cache", "backoff"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"sync", "pooled", "async-queue", "cache", "backoff", "shard", "compress"}, names); diff != "" {
 		t.Errorf("kinds in report order (-want +got):\n%s", diff)
 	}
 }

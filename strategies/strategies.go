@@ -34,6 +34,8 @@ var All = []Entry{
 	{"async-queue", "a bounded queue in the client, its workers drop what would end too late", func() Strategy { return NewAsyncQueue() }},
 	{"cache", "answers kept for a while; equal questions share one attempt", func() Strategy { return NewCache() }},
 	{"backoff", "a failed attempt is made again, after longer and longer waits", func() Strategy { return NewBackoff() }},
+	{"shard", "each user, or key, has an endpoint of its own", func() Strategy { return NewShard() }},
+	{"compress", "bodies of requests are sent smaller", func() Strategy { return NewCompress() }},
 }
 
 // Fresh returns a copy of a strategy that has not been wrapped: the same configuration, for one more
@@ -91,4 +93,16 @@ type Warming interface {
 type Warning interface {
 	// Warnings returns a sentence for each; live says whether calls go to a real target.
 	Warnings(live bool) []string
+}
+
+// Sharded is a strategy that chooses the endpoint of each attempt itself.
+type Sharded interface {
+	// Endpoints says how many there are, at least 1. It is called before Wrap; without it there is one.
+	Endpoints(n int)
+}
+
+// Compressing is a strategy that sends requests with a codec.
+type Compressing interface {
+	// Compresses reports whether it does.
+	Compresses() bool
 }

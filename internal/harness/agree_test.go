@@ -13,6 +13,7 @@ import (
 
 	"github.com/headroom-dev/headroom/report"
 	"github.com/headroom-dev/headroom/sim"
+	"github.com/headroom-dev/headroom/sim/backend"
 )
 
 // One strategy, two times, through everything: a scenario run by Virtual, and the same scenario run by
@@ -33,6 +34,9 @@ func TestVirtualAndLiveAgree(t *testing.T) {
 		{"a closed loop behind an open phase", `[{name: warm, rate: 30/s, for: 5s}, {name: steady, concurrency: 16, calls: 1000}]`,
 			`{model: {queue: {servers: 60, service: {gamma: {mean: 120ms, cv: 0.7}}}}}`,
 			`[sync, {pooled: {size: 60}}]`},
+		{"replicas that callers choose, and bodies made smaller", spikeLoad,
+			`{model: {queue: {servers: 5, limit: 20, service: {exp: {mean: 150ms}}}}, replicas: 4}`,
+			`[shard, {name: second choice, stack: [{backoff: {base: 100ms}}, {shard: {by: key, algorithm: jump, failover: true}}, {compress: {cpu: 1s}}]}, {compress: {codec: gzip}}]`},
 		{"a language model", `[{name: spike, rate: 60/s, for: 15s}]`,
 			`{model: {llm: {max_seqs: 16}}, admission: {queue: 30}}`,
 			`[sync, {backoff: {base: 300ms}}]`},
@@ -70,6 +74,7 @@ func agree(t *testing.T, p *Plan, c Contender) {
 	}
 	var live []report.Record
 	var got report.Side
+	var link backend.Link
 	synctest.Test(t, func(t *testing.T) {
 		run := LiveRun{
 			Name: c.Name, Strategy: c.New(), Seed: seed, Schedule: func() (Source, error) { return p.Scenario.Schedule(seed) },
@@ -82,10 +87,16 @@ func agree(t *testing.T, p *Plan, c Contender) {
 			run.Concurrency = p.Scenario.Load.Phases[run.Closed].Concurrency
 		}
 		got = inBubble(t, t.Context(), context.Background(), run, maxWorkers, func(w *sim.Wall) sim.Handler {
-			return p.Network.Wrap(w, p.Service.Start(w).Handle)
+			service := p.Service.Start(w)
+			spread(run.Strategy, len(service.Pool.Members()))
+			link = p.linked(w, run.Strategy, service.Handle)
+			return link.Handle
 		})
 		time.Sleep(time.Minute) // the service books the work of the last to leave after they have left
 	})
+	if link.Counts != nil { // Virtual counts them with the strategy's; a real network counts nothing
+		link.Counts(func(name string, n int64) { got.Counts[name] = int(n) })
+	}
 	if ends := outcomes(virtual); p.Scenario.Load.Phases[0].Name != "warm" && len(ends) < 2 && c.Kind != "stack" {
 		t.Errorf("all calls ended alike, %v: nothing happens here that could differ", ends)
 	}

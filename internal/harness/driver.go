@@ -70,6 +70,9 @@ func (d *driver) drive(service func(*sim.Wall) sim.Handler) error {
 func (d *driver) begin(service func(*sim.Wall) sim.Handler, began time.Time) {
 	d.began = began
 	d.wall.Begin(began)
+	if d.endpoint != nil {
+		spread(d.run.Strategy, d.endpoint.choices())
+	}
 	d.wall.Do(func() {
 		d.stack = d.run.Strategy.Wrap(d.wall, meter(d.wall, service(d.wall), d.book))
 		if g, ok := d.run.Strategy.(interface{ Gauges() []sim.Gauge }); ok {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"time"
@@ -49,8 +50,8 @@ func (s *sender) once(r sim.Request) sim.Reply {
 	a.answer.wantGaps = r.Cost != nil && r.Cost.Gap != nil
 	ctx, cancel := context.WithCancel(s.hard)
 	defer cancel()
+	gone := r.Gone.Then(cancel) // before the request is made: its codec gives the turn up
 	request := s.request(ctx, a, r)
-	gone := r.Gone.Then(cancel)
 	via := s.transports.warm
 	if r.Via.Fresh {
 		via = s.transports.fresh
@@ -83,12 +84,36 @@ func (s *sender) request(ctx context.Context, a *attempt, r sim.Request) *http.R
 		request.Header = e.made.header(request.Header, r, a.sent, s.priorities)
 	}
 	if len(body) > 0 {
+		body = s.encoded(request, body, r)
 		request.ContentLength = int64(len(body))
 		request.Body = io.NopCloser(bytes.NewReader(body))
 		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		a.bytesOut = int64(len(body))
 	}
 	return request
+}
+
+// encoded returns the body as it is sent: by the codec of Via where there is one, the body is worth it and
+// whoever made the request has not encoded it already.
+func (s *sender) encoded(request *http.Request, body []byte, r sim.Request) []byte {
+	codec := r.Via.Codec
+	if codec == nil {
+		return body
+	}
+	plain := len(body)
+	if plain >= codec.Min && request.Header.Get("Content-Encoding") == "" {
+		smaller := codec.Encode(body, r.Gone, s.wall.Block)
+		if smaller == nil { // the caller has gone, and the request with it
+			return body
+		}
+		if len(smaller) < plain {
+			body = smaller
+			request.Header = maps.Clone(request.Header) // those of the target are shared
+			request.Header.Set("Content-Encoding", codec.Name)
+		}
+	}
+	codec.Book(plain, len(body))
+	return body
 }
 
 // exchangeByToken is exchange for a caller who is told of each token: it takes the turn back after

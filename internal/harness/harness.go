@@ -85,3 +85,19 @@ func decisions(s strategies.Strategy) map[string]int {
 	counter.Counts(func(name string, n int64) { counts[name] += int(n) })
 	return counts
 }
+
+// spread tells a strategy that chooses endpoints how many there are; 0 is unknown.
+func spread(s strategies.Strategy, endpoints int) {
+	if sharded, ok := s.(strategies.Sharded); ok && endpoints > 0 {
+		sharded.Endpoints(endpoints)
+	}
+}
+
+// linked puts the network before a service, for calls of that strategy.
+func (p *Plan) linked(env sim.Env, s strategies.Strategy, service sim.Handler) backend.Link {
+	network := p.Network
+	if c, ok := s.(strategies.Compressing); ok {
+		network.Encodes = c.Compresses()
+	}
+	return network.Start(env, service)
+}

@@ -122,6 +122,16 @@ func (e *Endpoint) Origins() []string {
 	return list
 }
 
+// choices is how many places a call may be sent to, by Via.Endpoint: the URLs of --target. Targets with
+// URLs of their own leave no choice.
+func (e *Endpoint) choices() int {
+	most := 0
+	for i := range e.targets {
+		most = max(most, len(e.targets[i].requests))
+	}
+	return most
+}
+
 // TargetOf returns the index in Targets of what a call asks for.
 func (e *Endpoint) TargetOf(call int) int { return call % len(e.targets) }
 

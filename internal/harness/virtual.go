@@ -79,7 +79,8 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	v.begin = v.start
 	service := p.Service.Start(v.world)
 	v.stop, v.tries = service.Stop, service.Tries
-	v.link = p.Network.Start(v.world, service.Handle)
+	v.link = p.linked(v.world, st, service.Handle)
+	spread(st, len(service.Pool.Members())) // those of the start: Via.Endpoint names a place among them
 	v.carry = st.Wrap(v.world, meter(v.world, v.link.Handle, v.book))
 	fill(st, p.Scenario)
 	v.gauges = append(v.gauges, service.Gauges...)

@@ -72,7 +72,7 @@ func (b Bandwidth) check(f *sim.Faults) {
 
 // Compress is answers that are sent compressed: Ratio times smaller, for CPU of work on each megabyte
 // (10^6 bytes) of what they were. The work delays the answer; it is not done on a GPU and books none.
-// Requests are compressed by who sends them (Via.Shrink).
+// Requests are compressed by who sends them (Via.Codec).
 type Compress struct {
 	Ratio float64       `yaml:"ratio"` // size before / size after; 1 to 1000
 	CPU   time.Duration `yaml:"cpu"`   // per megabyte before; 0s to 1m

@@ -33,6 +33,10 @@ type Network struct {
 	ConnRequests int           `yaml:"conn_requests,omitempty"` // attempts on one connection; 0: no limit
 
 	Regions map[string]Region `yaml:"regions,omitempty"` // where callers are; absent: all are alike
+
+	// Encodes says that requests may come with a codec (Via.Codec), whose work is charged and whose bytes
+	// are counted even where bytes cost no time. It is the strategy's, so it comes from who runs it.
+	Encodes bool `yaml:"-"`
 }
 
 const maxPrice = time.Hour
@@ -67,7 +71,7 @@ func checkPrice(f *sim.Faults, path string, price time.Duration) {
 // costless reports whether the network changes and counts nothing.
 func (n *Network) costless() bool {
 	return n.DNS == 0 && n.Connect == 0 && n.TLS == 0 && n.RTT == 0 &&
-		n.Bandwidth == 0 && n.Compress == nil && !n.reuses() && len(n.Regions) == 0
+		n.Bandwidth == 0 && n.Compress == nil && !n.Encodes && !n.reuses() && len(n.Regions) == 0
 }
 
 // A Link is a network in one Env.

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"math"
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
@@ -25,6 +26,9 @@ type transfers struct {
 	bytes, saved float64 // of answers: before compression, and what that took off
 	worked       float64 // nanoseconds of compressing
 
+	answers, encodes  bool    // bytes of answers cost time; requests may come with a codec
+	upSaved, upWorked float64 // bytes that codecs took off requests, nanoseconds of their work
+
 	// The busy share of the connections in use. What is sent is owed by the line, which works it off
 	// as time passes: a transfer counts when it begins, and its time may reach past the next look.
 	inflight   int
@@ -34,23 +38,34 @@ type transfers struct {
 
 // newTransfers returns nil where bytes cost nothing.
 func newTransfers(env sim.Env, n *Network) *transfers {
-	if n.Bandwidth == 0 && n.Compress == nil {
+	if n.Bandwidth == 0 && n.Compress == nil && !n.Encodes {
 		return nil
 	}
-	t := &transfers{env: env, perByte: n.Bandwidth.perByte(), ratio: 1, seen: env.Now()}
+	t := &transfers{env: env, perByte: n.Bandwidth.perByte(), ratio: 1, encodes: n.Encodes, seen: env.Now()}
+	t.answers = n.Bandwidth > 0 || n.Compress != nil
 	if c := n.Compress; c != nil {
 		t.ratio, t.cpu = c.Ratio, float64(c.CPU)/1e6
 	}
 	return t
 }
 
-// up returns how long the request takes.
-func (t *transfers) up(r *sim.Request) time.Duration {
-	bytes := float64(promptBytes * r.Prompt)
-	if r.Via.Shrink > 1 {
-		bytes /= r.Via.Shrink
+// up returns how long the request is on the line, and how long its caller works before to make it
+// smaller.
+func (t *transfers) up(r *sim.Request) (line, work time.Duration) {
+	bytes, c := float64(promptBytes*r.Prompt), r.Via.Codec
+	if c == nil || bytes == 0 {
+		return t.owe(bytes), 0
 	}
-	return t.owe(bytes)
+	sent := bytes
+	if bytes >= float64(c.Min) {
+		ns := bytes * float64(c.CPU) / 1e6
+		sent = math.Ceil(bytes / c.Ratio)
+		work = time.Duration(ns)
+		t.upSaved += bytes - sent
+		t.upWorked += ns
+	}
+	c.Book(int(bytes), int(sent))
+	return t.owe(sent), work
 }
 
 // down returns how long a piece of an answer takes, compressing it included.
@@ -89,15 +104,20 @@ func (t *transfers) share() float64 {
 	return worked / open
 }
 
-// counts tells what compression did.
+// counts tells what compression did, of answers and of requests.
 func (t *transfers) counts(add func(name string, n int64)) {
-	add("answer bytes", int64(t.bytes))
-	if t.ratio == 1 && t.cpu == 0 {
-		return
+	if t.answers {
+		add("answer bytes", int64(t.bytes))
 	}
-	add("answer bytes saved", int64(t.saved))
-	add("transfer ms saved", int64(t.saved*t.perByte/1e6))
-	add("compression ms", int64(t.worked/1e6))
+	if t.ratio != 1 || t.cpu != 0 {
+		add("answer bytes saved", int64(t.saved))
+		add("transfer ms saved", int64(t.saved*t.perByte/1e6))
+		add("compression ms", int64(t.worked/1e6))
+	}
+	if t.encodes {
+		add("request transfer ms saved", int64(t.upSaved*t.perByte/1e6))
+		add("request compression ms", int64(t.upWorked/1e6))
+	}
 }
 
 // A download is an answer on its way down.
@@ -156,7 +176,8 @@ func (t *transfers) carry(s *side, wait time.Duration, r sim.Request, next sim.H
 	gone := r.Gone
 	t.enter(1)
 	defer t.enter(-1)
-	up := t.up(&r)
+	up, work := t.up(&r)
+	wait += work
 	end := t.env.Now() + s.there + wait + up
 	if wait += s.there + up; wait > 0 && !sim.Sleep(t.env, wait, gone) {
 		t.unsent(min(up, end-t.env.Now()))

@@ -32,7 +32,10 @@ func TestTransferPrices(t *testing.T) {
 			w := sim.NewWorld(1)
 			handle := row.network.Wrap(w, behind(w))
 			var tokens []time.Duration
-			r := sim.Request{Prompt: 5, Via: sim.Via{Shrink: row.shrink}}
+			r := sim.Request{Prompt: 5}
+			if row.shrink > 0 {
+				r.Via.Codec = &sim.Codec{Ratio: row.shrink}
+			}
 			if watched {
 				r.Token = func(int) { tokens = append(tokens, w.Now()) }
 			}

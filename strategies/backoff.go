@@ -135,7 +135,7 @@ func (b *Backoff) granted(own time.Duration, reply sim.Reply, remaining time.Dur
 		if b.RetryAfterMax > 0 {
 			longest = min(longest, b.RetryAfterMax)
 		}
-		if wish > longest {
+		if wish > longest || wish == sim.Forever { // a wish beyond all numbers is too long for the most patient
 			b.counts.told++
 			return 0, false
 		}

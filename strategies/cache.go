@@ -78,7 +78,7 @@ func (c *Cache) Wrap(env sim.Env, next sim.Handler) sim.Handler {
 	fetch := func(r sim.Request) sim.Reply {
 		r.Via.Fresh = false
 		reply := next(r)
-		if reply.Outcome == sim.OK && c.TTL > 0 {
+		if reply.Outcome == sim.OK && c.TTL > 0 && !reply.Own {
 			ttl := c.TTL
 			if c.Jitter > 0 {
 				ttl -= time.Duration(float64(c.Jitter) * draws.For(r.Call, 0).Float64() * float64(ttl))

@@ -89,9 +89,9 @@ func (c *Cache) launch(env sim.Env, fetch sim.Handler, f *flight, me *rider, r s
 	})
 }
 
-// land hands out what a fetch brought: an answer to all, a failure to its leader.
+// land hands out what a fetch brought: an answer to all, a failure and a stream to its leader.
 func (c *Cache) land(f *flight, reply sim.Reply) {
-	if reply.Outcome == sim.OK || reply.Outcome == sim.Degraded {
+	if (reply.Outcome == sim.OK || reply.Outcome == sim.Degraded) && !reply.Own {
 		delete(c.flights, f.key)
 		for place := f.line.First(); place != nil; place = place.Next() {
 			place.Of.answer(reply)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -122,6 +123,7 @@ type transport struct {
 	wall     *sim.Wall
 	apart    uint64       // what the keys of calls that share with nobody are made from
 	past     atomic.Int64 // requests that went past the strategy
+	running  sync.WaitGroup
 
 	// Touched in the turn only.
 	calls, attempts int
@@ -150,7 +152,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(past)
 	}
 	c := t.newRoundTrip(req, body)
-	go c.run()
+	t.running.Go(c.run)
 	end := <-c.end // run returns promptly when the context ends
 	if end.panic != nil {
 		panic(end.panic)

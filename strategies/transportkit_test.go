@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -79,6 +80,7 @@ func tallied(rt http.RoundTripper) map[string]int64 {
 func settled(t testing.TB, rt http.RoundTripper) {
 	t.Helper()
 	tr := rt.(*transport)
+	tr.running.Wait()
 	tr.wall.Wait()
 	all := tallied(rt)
 	var ended int64
@@ -174,10 +176,13 @@ func (n *pipeNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
+// quietLog takes what a server says of the connections that it was made to lose.
+var quietLog = log.New(io.Discard, "", 0)
+
 // servedByPipe serves a handler and returns a base that reaches it, and what ends both.
 func servedByPipe(handler http.Handler) (base *http.Transport, end func()) {
 	n := newPipeNetwork()
-	server := &http.Server{Handler: handler}
+	server := &http.Server{Handler: handler, ErrorLog: quietLog}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)

@@ -141,11 +141,16 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if err := ctx.Err(); err != nil {
 		closeBody(req)
+		t.book(sim.Timeout)
 		return nil, err
 	}
 	body, past, err := t.replayable(req)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		t.book(sim.Timeout)
+		return nil, err
 	case err != nil:
+		t.book(sim.Error)
 		return nil, err
 	case past != nil:
 		t.past.Add(1)
@@ -158,6 +163,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		panic(end.panic)
 	}
 	return end.response, end.err
+}
+
+// book counts a call that ended before the strategy saw it.
+func (t *transport) book(outcome sim.Outcome) {
+	t.wall.Do(func() {
+		t.calls++
+		t.ended[outcome]++
+	})
 }
 
 // CloseIdleConnections closes those of base.

@@ -85,7 +85,6 @@ func (b *openBody) wait() {
 	select {
 	case <-b.over:
 	case <-b.ctx.Done():
-	case <-b.c.ctx.Done(): // of the caller itself, where others share the attempt
 	}
 }
 

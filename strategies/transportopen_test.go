@@ -3,6 +3,7 @@ package strategies
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -251,12 +252,14 @@ func TestOpenAnswersAreNotHedged(t *testing.T) {
 func TestTheOtherCopyOfAStreamIsCalledOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		streams := &ticking{events: 4}
-		calledOff, n := false, 0
+		calledOff, n, late := false, 0, &watchedBody{Reader: strings.NewReader("data: late\n\n")}
 		rt := Transport(twice{}, roundTripper(func(req *http.Request) (*http.Response, error) {
 			if n++; n == 1 { // the first copy hangs
 				<-req.Context().Done()
 				calledOff = true
-				return nil, req.Context().Err()
+				response := says(200, "", "Content-Type", "text/event-stream") // from a base that does not mind
+				response.Body = late
+				return response, nil
 			}
 			return streams.RoundTrip(req)
 		}), TransportOptions{})
@@ -265,8 +268,8 @@ func TestTheOtherCopyOfAStreamIsCalledOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if !calledOff {
-			t.Error("the other copy still runs")
+		if !calledOff || late.closes() != 1 {
+			t.Error("the other copy still runs, or its answer is open")
 		}
 		if got := strings.Count(read(t, response), "data:"); got != 4 {
 			t.Errorf("%d events, want 4", got)
@@ -313,6 +316,97 @@ func TestStreamsAreNotSharedByAFlight(t *testing.T) {
 			t.Errorf("callers got %v events by %d requests, want 1, 3 and 3 by 3", got, base.all)
 		}
 		wantCounts(t, rt, map[string]int64{"hit_joined": 0, "hit_fresh": 0})
+	})
+}
+
+// The patience of a caller who leads a flight ends his stream, though the flight goes on for others.
+func TestPatienceEndsAStreamWithinAFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := Transport(parsed(t, "cache"), &ticking{events: 1000}, TransportOptions{Patience: 7 * tick / 2})
+		var group sync.WaitGroup
+		for i := range 2 {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * tick)
+				began := time.Now()
+				response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+				if err != nil {
+					t.Errorf("caller %d: %v", i, err)
+					return
+				}
+				var timeout *CallError
+				if err := readOn(t, nil, response.Body); !errors.As(err, &timeout) || time.Since(began) != 7*tick/2 {
+					t.Errorf("caller %d: %v after %v, want a timeout after %v", i, err, time.Since(began), 7*tick/2)
+				}
+				_ = response.Body.Close()
+			})
+		}
+		group.Wait()
+		settled(t, rt)
+		time.Sleep(2 * tick)
+	})
+}
+
+// A stream that comes when the caller who asked for it has left is closed, and who waits asks for one.
+func TestAStreamForTheAbsentIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var bodies []*watchedBody
+		rt := Transport(parsed(t, "cache"), roundTripper(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			response := says(200, "", "Content-Type", "text/event-stream")
+			body := &watchedBody{Reader: strings.NewReader("data: x\n\n")}
+			bodies = append(bodies, body)
+			response.Body, response.ContentLength = body, -1
+			return response, nil
+		}), TransportOptions{})
+		var group sync.WaitGroup
+		for i := range 2 {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if i == 0 {
+					time.AfterFunc(time.Second/2, cancel)
+				}
+				response, err := rt.RoundTrip(asking(t, "GET", "http://service/", "").WithContext(ctx))
+				switch {
+				case i == 0 && !errors.Is(err, context.Canceled):
+					t.Errorf("who left got %v, %v", response, err)
+				case i == 1 && (err != nil || len(bodies) != 2 || bodies[0].closes() != 1 || read(t, response) != "data: x\n\n"):
+					t.Errorf("who waited got %v, %v, of %d streams", response, err, len(bodies))
+				}
+			})
+		}
+		group.Wait()
+		settled(t, rt)
+	})
+}
+
+// refreshing starts work of its own beside each call, and before it.
+type refreshing struct{}
+
+func (refreshing) Wrap(env sim.Env, next sim.Handler) sim.Handler {
+	return func(r sim.Request) sim.Reply {
+		own := r
+		own.Cause, own.Gone = sim.Refresh, new(sim.Signal)
+		env.Go(func() { next(own) })
+		sim.Sleep(env, 2*time.Second, r.Gone)
+		return next(r)
+	}
+}
+
+// What a strategy asks for itself is not the caller's stream.
+func TestARefreshIsNotHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		rt := Transport(refreshing{}, roundTripper(func(*http.Request) (*http.Response, error) {
+			n++
+			return says(200, fmt.Sprintf("data: %d\n\n", n), "Content-Type", "text/event-stream"), nil
+		}), TransportOptions{})
+		response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+		if err != nil || read(t, response) != "data: 2\n\n" {
+			t.Errorf("got %v, %v, want the second stream", response, err)
+		}
+		settled(t, rt)
 	})
 }
 

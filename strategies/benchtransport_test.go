@@ -15,7 +15,7 @@ func benchmarkTransport(b *testing.B, wrap func(base http.RoundTripper) http.Rou
 			_, _ = io.Copy(io.Discard, req.Body)
 			req.Body.Close()
 		}
-		return says(200, "an answer", "Content-Type", "application/json"), nil
+		return newAnswer(200, "an answer", "Content-Type", "application/json"), nil
 	})
 	rt := wrap(base)
 	text := []byte(body)
@@ -36,25 +36,29 @@ func benchmarkTransport(b *testing.B, wrap func(base http.RoundTripper) http.Rou
 	}
 }
 
-func with(b *testing.B, yaml string) func(http.RoundTripper) http.RoundTripper {
+func overStrategy(b *testing.B, yaml string) func(http.RoundTripper) http.RoundTripper {
 	return func(base http.RoundTripper) http.RoundTripper {
-		return Transport(parsed(b, yaml), base, TransportOptions{RepeatPOST: true})
+		return Transport(parseOne(b, yaml), base, TransportOptions{RepeatPOST: true})
 	}
 }
 
-func bare(base http.RoundTripper) http.RoundTripper { return base }
+func overNothing(base http.RoundTripper) http.RoundTripper { return base }
 
-// chat is a request of 2 kB, as one to a language model.
-var chat = `{"model":"small","temperature":0.7,"messages":[{"role":"user","content":"` + strings.Repeat("some words ", 180) + `"}]}`
+// chatBody is a request of 2 kB, as one to a language model.
+var chatBody = `{"model":"small","temperature":0.7,"messages":[{"role":"user","content":"` + strings.Repeat("some words ", 180) + `"}]}`
 
-func BenchmarkTransportBaseAloneGET(b *testing.B) { benchmarkTransport(b, bare, "GET", "") }
+func BenchmarkTransportBaseAloneGET(b *testing.B) { benchmarkTransport(b, overNothing, "GET", "") }
 func BenchmarkTransportGET(b *testing.B) {
-	benchmarkTransport(b, with(b, "sync: {connections: warm}"), "GET", "")
+	benchmarkTransport(b, overStrategy(b, "sync: {connections: warm}"), "GET", "")
 }
-func BenchmarkTransportCachedGET(b *testing.B)     { benchmarkTransport(b, with(b, "cache"), "GET", "") }
-func BenchmarkTransportBaseAlonePOST(b *testing.B) { benchmarkTransport(b, bare, "POST", chat) }
+func BenchmarkTransportCachedGET(b *testing.B) {
+	benchmarkTransport(b, overStrategy(b, "cache"), "GET", "")
+}
+func BenchmarkTransportBaseAlonePOST(b *testing.B) {
+	benchmarkTransport(b, overNothing, "POST", chatBody)
+}
 func BenchmarkTransportPOST(b *testing.B) {
-	benchmarkTransport(b, with(b, "[backoff, pooled]"), "POST", chat)
+	benchmarkTransport(b, overStrategy(b, "[backoff, pooled]"), "POST", chatBody)
 }
 
 // A call without retries costs two copies of its request, a goroutine and a key: more would be noticed by
@@ -63,8 +67,8 @@ func TestATransportAllocatesLittle(t *testing.T) {
 	if raced {
 		t.Skip("the race detector allocates")
 	}
-	req := asking(t, "GET", "http://service/v1/chat", "", "Authorization", "Bearer x")
-	base := roundTripper(func(*http.Request) (*http.Response, error) { return says(200, "an answer"), nil })
+	req := newRequest(t, "GET", "http://service/v1/chat", "", "Authorization", "Bearer x")
+	base := roundTripper(func(*http.Request) (*http.Response, error) { return newAnswer(200, "an answer"), nil })
 	ask := func(rt http.RoundTripper) float64 {
 		return testing.AllocsPerRun(200, func() {
 			if response, err := rt.RoundTrip(req); err != nil {
@@ -74,7 +78,7 @@ func TestATransportAllocatesLittle(t *testing.T) {
 			}
 		})
 	}
-	alone, through := ask(base), ask(Transport(parsed(t, "sync: {connections: warm}"), base, TransportOptions{}))
+	alone, through := ask(base), ask(Transport(parseOne(t, "sync: {connections: warm}"), base, TransportOptions{}))
 	if through-alone > 50 {
 		t.Errorf("%v allocations for a call, %v without the transport", through, alone)
 	}

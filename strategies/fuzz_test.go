@@ -263,7 +263,7 @@ func (f yamlField) values(kind string) []string {
 	return append(allowedWords(kind, f.name), "1s", "100ms", "p95", "p50", "10%", "off", "5", "0.5")
 }
 
-var word = regexp.MustCompile(`[a-z0-9+-]*[a-z0-9%]+`)
+var yamlWord = regexp.MustCompile(`[a-z0-9+-]*[a-z0-9%]+`)
 
 // allowedWords asks what is allowed, by a word that is not.
 func allowedWords(kind, field string) []string {
@@ -277,5 +277,5 @@ func allowedWords(kind, field string) []string {
 	} else if _, have, ok := strings.Cut(text, "(have "); ok {
 		text = have
 	}
-	return append(word.FindAllString(text, -1), "1s")
+	return append(yamlWord.FindAllString(text, -1), "1s")
 }

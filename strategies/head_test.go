@@ -8,8 +8,8 @@ import (
 	"github.com/headroom-dev/headroom/sim"
 )
 
-// noon is the time at which the heads of these tests are read.
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+// headsRead is the time at which the heads of these tests are read.
+var headsRead = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestReadHeadReadsHowLongToWait(t *testing.T) {
 	for _, row := range []struct {
@@ -44,10 +44,10 @@ func TestReadHeadReadsHowLongToWait(t *testing.T) {
 		{"gRPC before all others", http.Header{"Grpc-Retry-Pushback-Ms": {"40"}, "Retry-After-Ms": {"7"}, "Retry-After": {"3"}}, 40 * time.Millisecond},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := ReadHead(503, row.head, noon).RetryAfter; got != row.want {
+			if got := ReadHead(503, row.head, headsRead).RetryAfter; got != row.want {
 				t.Errorf("got %v, want %v", got, row.want)
 			}
-			if got := ReadHead(200, row.head, noon); got.RetryAfter != 0 || got.Retry != sim.Unsaid {
+			if got := ReadHead(200, row.head, headsRead); got.RetryAfter != 0 || got.Retry != sim.Unsaid {
 				t.Errorf("a success says %v, %v: there is nothing to try again", got.RetryAfter, got.Retry)
 			}
 		})
@@ -70,7 +70,7 @@ func TestReadHeadReadsAdvice(t *testing.T) {
 		{"an empty one", http.Header{"Grpc-Retry-Pushback-Ms": {""}}, sim.DoNot},
 		{"two of them", http.Header{"Grpc-Retry-Pushback-Ms": {"1", "2"}}, sim.DoNot},
 	} {
-		if got := ReadHead(500, row.head, noon).Retry; got != row.want {
+		if got := ReadHead(500, row.head, headsRead).Retry; got != row.want {
 			t.Errorf("%s: got %v, want %v", row.name, got, row.want)
 		}
 	}
@@ -127,7 +127,7 @@ func FuzzReadHead(f *testing.F) {
 				h[name] = []string{text}
 			}
 		}
-		got := ReadHead(503, h, noon)
+		got := ReadHead(503, h, headsRead)
 		if got.RetryAfter < 0 {
 			t.Errorf("%q: a wait of %v", h, got.RetryAfter)
 		}

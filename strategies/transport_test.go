@@ -18,20 +18,20 @@ import (
 
 const (
 	quickBackoff = "backoff: {tries: 3, base: 1ms, jitter: none}"
-	cached       = "[cache, {backoff: {tries: 3, base: 1ms, jitter: none}}, pooled]"
+	cachedStack  = "[cache, {backoff: {tries: 3, base: 1ms, jitter: none}}, pooled]"
 )
 
 // Every answer of base is closed: those that are tried again, and those that callers have in memory.
 func TestAnswersOfBaseAreClosed(t *testing.T) {
 	var bodies []*watchedBody
-	rt := Transport(parsed(t, quickBackoff), roundTripper(func(*http.Request) (*http.Response, error) {
+	rt := Transport(parseOne(t, quickBackoff), roundTripper(func(*http.Request) (*http.Response, error) {
 		body := &watchedBody{Reader: strings.NewReader("busy")}
 		bodies = append(bodies, body)
-		response := says(503, "")
+		response := newAnswer(503, "")
 		response.Body, response.ContentLength = body, -1
 		return response, nil
 	}), TransportOptions{})
-	if _, err := rt.RoundTrip(asking(t, "GET", "http://service/", "")); err != nil {
+	if _, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "")); err != nil {
 		t.Fatal(err)
 	}
 	for i, body := range bodies {
@@ -47,13 +47,13 @@ func TestAnswersOfBaseAreClosed(t *testing.T) {
 // A strategy is a configuration: two Transports of one value share nothing.
 func TestTransportsShareNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := parsed(t, "pooled: {size: 1, wait: 0s}")
-		base := roundTripper(func(*http.Request) (*http.Response, error) { time.Sleep(time.Second); return says(200, ""), nil })
+		s := parseOne(t, "pooled: {size: 1, wait: 0s}")
+		base := roundTripper(func(*http.Request) (*http.Response, error) { time.Sleep(time.Second); return newAnswer(200, ""), nil })
 		var group sync.WaitGroup
 		for range 2 {
 			rt := Transport(s, base, TransportOptions{})
 			group.Go(func() {
-				if _, err := rt.RoundTrip(asking(t, "GET", "http://service/", "")); err != nil {
+				if _, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "")); err != nil {
 					t.Error(err)
 				}
 			})
@@ -72,17 +72,17 @@ func TestTheRequestIsLeftAsItWas(t *testing.T) {
 		body io.Reader
 		base roundTripper
 	}{
-		{"an answer", t.Context(), strings.NewReader("x"), func(*http.Request) (*http.Response, error) { return says(200, "ok"), nil }},
+		{"an answer", t.Context(), strings.NewReader("x"), func(*http.Request) (*http.Response, error) { return newAnswer(200, "ok"), nil }},
 		{"an error", t.Context(), strings.NewReader("x"), func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }},
 		{"a context that has ended", ended, strings.NewReader("x"), nil},
 		{"a body that cannot be read", t.Context(), io.MultiReader(strings.NewReader("x"), brokenReader{}), nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			body := &watchedBody{Reader: row.body}
-			req := asking(t, "PUT", "http://service/x?q=1", "", "X-A", "1").WithContext(row.ctx)
+			req := newRequest(t, "PUT", "http://service/x?q=1", "", "X-A", "1").WithContext(row.ctx)
 			req.Body, req.ContentLength = body, -1
 			before := req.Clone(req.Context())
-			rt := Transport(parsed(t, "[sync, "+quickBackoff+"]"), roundTripper(func(out *http.Request) (*http.Response, error) {
+			rt := Transport(parseOne(t, "[sync, "+quickBackoff+"]"), roundTripper(func(out *http.Request) (*http.Response, error) {
 				out.Header.Set("X-A", "2") // a base may not do so either, but it happens
 				out.URL.Host = "elsewhere"
 				return row.base(out)
@@ -100,7 +100,7 @@ func TestTheRequestIsLeftAsItWas(t *testing.T) {
 			if req.Body != io.ReadCloser(body) || req.URL.String() != before.URL.String() || req.Header.Get("X-A") != "1" || req.Host != before.Host || req.Close {
 				t.Errorf("the request is now %v %v", req.URL, req.Header)
 			}
-			settled(t, rt)
+			settleTransport(t, rt)
 		})
 	}
 }
@@ -115,24 +115,24 @@ func TestVia(t *testing.T) {
 	var closed bool
 	base := roundTripper(func(out *http.Request) (*http.Response, error) {
 		hosts, closed = append(hosts, out.URL.Scheme+" "+out.URL.Host+" "+out.Host), out.Close
-		return says(503, ""), nil
+		return newAnswer(503, ""), nil
 	})
 	ask := func(s Strategy, o TransportOptions) {
 		hosts = nil
-		if _, err := Transport(s, base, o).RoundTrip(asking(t, "GET", "http://service/x", "")); err != nil {
+		if _, err := Transport(s, base, o).RoundTrip(newRequest(t, "GET", "http://service/x", "")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ask(parsed(t, "sync"), TransportOptions{})
+	ask(parseOne(t, "sync"), TransportOptions{})
 	if !closed || !slices.Equal(hosts, []string{"http service service"}) {
 		t.Errorf("sync: sent to %q, connection closed %v, want it closed", hosts, closed)
 	}
-	ask(parsed(t, "pooled"), TransportOptions{})
+	ask(parseOne(t, "pooled"), TransportOptions{})
 	if closed {
 		t.Error("pooled: the connection is closed, want it kept")
 	}
 	endpoints := TransportOptions{Endpoints: []*url.URL{{Scheme: "http", Host: "a"}, {Scheme: "https", Host: "b:8443"}}}
-	ask(parsed(t, quickBackoff), endpoints)
+	ask(parseOne(t, quickBackoff), endpoints)
 	if want := []string{"http a ", "https b:8443 ", "http a "}; !slices.Equal(hosts, want) {
 		t.Errorf("sent to %q, want another place for another try: %q", hosts, want)
 	}
@@ -175,21 +175,21 @@ func TestLengthsWithoutBodies(t *testing.T) {
 		method string
 		status int
 	}{{"HEAD", 200}, {"GET", 304}} {
-		rt := Transport(parsed(t, "cache"), roundTripper(func(*http.Request) (*http.Response, error) {
-			response := says(row.status, "", "Content-Type", "text/event-stream")
+		rt := Transport(parseOne(t, "cache"), roundTripper(func(*http.Request) (*http.Response, error) {
+			response := newAnswer(row.status, "", "Content-Type", "text/event-stream")
 			response.ContentLength = 50_000_000
 			if row.method == "GET" {
 				response.ContentLength = 50
 			}
 			return response, nil
 		}), TransportOptions{})
-		response, err := rt.RoundTrip(asking(t, row.method, "http://service/", ""))
+		response, err := rt.RoundTrip(newRequest(t, row.method, "http://service/", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if length := response.ContentLength; read(t, response) != "" || length != 50_000_000 && length != 50 {
+		if length := response.ContentLength; readAnswer(t, response) != "" || length != 50_000_000 && length != 50 {
 			t.Errorf("%s %d: got length %d", row.method, row.status, length)
 		}
-		settled(t, rt)
+		settleTransport(t, rt)
 	}
 }

@@ -21,29 +21,29 @@ func TestWhatTheServiceSaysIsHeard(t *testing.T) {
 		answer   func() *http.Response
 		attempts int
 	}{
-		{"a status that passes", func() *http.Response { return says(503, "") }, 3},
-		{"a status that does not", func() *http.Response { return says(400, "") }, 1},
-		{"do not", func() *http.Response { return says(503, "", "X-Should-Retry", "false") }, 1},
-		{"do", func() *http.Response { return says(400, "", "X-Should-Retry", "true") }, 3},
-		{"a rate", func() *http.Response { return says(429, `{"error":{"code":"rate_limit_exceeded"}}`) }, 3},
-		{"spent credit", func() *http.Response { return says(429, `{"error":{"code":"insufficient_quota"}}`) }, 1},
-		{"more than a patience of time", func() *http.Response { return says(503, "", "Retry-After", "1e999") }, 1},
-		{"a success", func() *http.Response { return says(204, "", "X-Should-Retry", "true") }, 1},
-		{"a redirect, which is the client's to follow", func() *http.Response { return says(307, "", "Location", "/x") }, 1},
+		{"a status that passes", func() *http.Response { return newAnswer(503, "") }, 3},
+		{"a status that does not", func() *http.Response { return newAnswer(400, "") }, 1},
+		{"do not", func() *http.Response { return newAnswer(503, "", "X-Should-Retry", "false") }, 1},
+		{"do", func() *http.Response { return newAnswer(400, "", "X-Should-Retry", "true") }, 3},
+		{"a rate", func() *http.Response { return newAnswer(429, `{"error":{"code":"rate_limit_exceeded"}}`) }, 3},
+		{"spent credit", func() *http.Response { return newAnswer(429, `{"error":{"code":"insufficient_quota"}}`) }, 1},
+		{"more than a patience of time", func() *http.Response { return newAnswer(503, "", "Retry-After", "1e999") }, 1},
+		{"a success", func() *http.Response { return newAnswer(204, "", "X-Should-Retry", "true") }, 1},
+		{"a redirect, which is the client's to follow", func() *http.Response { return newAnswer(307, "", "Location", "/x") }, 1},
 	} {
 		attempts := 0
-		rt := Transport(parsed(t, quickBackoff), roundTripper(func(*http.Request) (*http.Response, error) { attempts++; return row.answer(), nil }), TransportOptions{})
-		response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+		rt := Transport(parseOne(t, quickBackoff), roundTripper(func(*http.Request) (*http.Response, error) { attempts++; return row.answer(), nil }), TransportOptions{})
+		response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
 		if err != nil || response.StatusCode != row.answer().StatusCode || attempts != row.attempts {
 			t.Errorf("%s: got %v, %v after %d attempts, want %d", row.name, response, err, attempts, row.attempts)
 		}
 	}
 }
 
-// A decision makes a strategy that answers by itself.
-type decision struct{ reply sim.Reply }
+// decided makes a strategy that answers by itself.
+type decided struct{ reply sim.Reply }
 
-func (d decision) Wrap(sim.Env, sim.Handler) sim.Handler { return always(d.reply) }
+func (d decided) Wrap(sim.Env, sim.Handler) sim.Handler { return always(d.reply) }
 
 func TestErrorsWithoutAnAnswer(t *testing.T) {
 	reset := &net.OpError{Op: "read", Err: errors.New("connection reset")}
@@ -54,33 +54,33 @@ func TestErrorsWithoutAnAnswer(t *testing.T) {
 		base  error
 		check func(error) bool
 	}{
-		{"base's own", parsed(t, quickBackoff), reset, func(err error) bool { return err == error(reset) }},
-		{"shed", decision{sim.Reply{Outcome: sim.Shed, Reason: "open"}}, nil, func(err error) bool {
+		{"base's own", parseOne(t, quickBackoff), reset, func(err error) bool { return err == error(reset) }},
+		{"shed", decided{sim.Reply{Outcome: sim.Shed, Reason: "open"}}, nil, func(err error) bool {
 			return errors.As(err, &shed) && shed.Outcome == sim.Shed && shed.Reason == "open" && !shed.Timeout() &&
 				!errors.Is(err, context.DeadlineExceeded) && err.Error() == "strategy: call ended shed (open)"
 		}},
-		{"a patience that is not the context's", decision{sim.Reply{Outcome: sim.Timeout}}, nil, func(err error) bool {
+		{"a patience that is not the context's", decided{sim.Reply{Outcome: sim.Timeout}}, nil, func(err error) bool {
 			var netError net.Error
 			return errors.As(err, &netError) && netError.Timeout() && errors.Is(err, context.DeadlineExceeded) && err.Error() == "strategy: call ended timeout"
 		}},
-		{"an answer that nobody makes", decision{sim.Reply{Outcome: sim.Degraded, Reason: "fallback"}}, nil, func(err error) bool {
+		{"an answer that nobody makes", decided{sim.Reply{Outcome: sim.Degraded, Reason: "fallback"}}, nil, func(err error) bool {
 			return errors.As(err, &shed) && shed.Outcome == sim.Degraded
 		}},
 	} {
 		rt := Transport(row.s, roundTripper(func(*http.Request) (*http.Response, error) { return nil, row.base }), TransportOptions{})
-		response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+		response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
 		if response != nil || err == nil || !row.check(err) {
 			t.Errorf("%s: got %v, %v", row.name, response, err)
 		}
-		settled(t, rt)
+		settleTransport(t, rt)
 	}
 }
 
 func TestCannedAnswersAreTheProgramsToMake(t *testing.T) {
-	rt := Transport(parsed(t, "cache: {fallback: canned}"), roundTripper(func(*http.Request) (*http.Response, error) { return says(500, ""), nil }),
-		TransportOptions{Canned: func(*http.Request) (*http.Response, error) { return says(200, "try later"), nil }})
-	response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
-	if err != nil || read(t, response) != "try later" {
+	rt := Transport(parseOne(t, "cache: {fallback: canned}"), roundTripper(func(*http.Request) (*http.Response, error) { return newAnswer(500, ""), nil }),
+		TransportOptions{Canned: func(*http.Request) (*http.Response, error) { return newAnswer(200, "try later"), nil }})
+	response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
+	if err != nil || readAnswer(t, response) != "try later" {
 		t.Errorf("got %v, %v", response, err)
 	}
 	wantCounts(t, rt, map[string]int64{"calls_degraded": 1, "hit_fallback": 1})
@@ -97,9 +97,9 @@ func TestTheContextEndsACall(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rt := Transport(parsed(t, row.yaml), roundTripper(func(out *http.Request) (*http.Response, error) {
+				rt := Transport(parseOne(t, row.yaml), roundTripper(func(out *http.Request) (*http.Response, error) {
 					if row.name == "a retry" {
-						return says(503, ""), nil
+						return newAnswer(503, ""), nil
 					}
 					<-out.Context().Done()
 					return nil, out.Context().Err()
@@ -117,7 +117,7 @@ func TestTheContextEndsACall(t *testing.T) {
 							time.AfterFunc(limit, cancel)
 						}
 						defer cancel()
-						response, err := rt.RoundTrip(asking(t, "GET", "http://service/", "").WithContext(ctx))
+						response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "").WithContext(ctx))
 						if row.name == "a retry" && i%2 == 0 {
 							// A wait that would outlast the context's deadline is not begun.
 							if err != nil || response.StatusCode != 503 || time.Since(began) != 0 {
@@ -131,7 +131,7 @@ func TestTheContextEndsACall(t *testing.T) {
 					})
 				}
 				group.Wait()
-				settled(t, rt)
+				settleTransport(t, rt)
 			})
 		})
 	}
@@ -154,11 +154,11 @@ func TestPatience(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var deadline time.Duration
-				rt := Transport(Stack(parsed(t, row.yaml), look{func(r sim.Request) { deadline = r.Deadline }}), roundTripper(func(out *http.Request) (*http.Response, error) {
+				rt := Transport(Stack(parseOne(t, row.yaml), lookAt{func(r sim.Request) { deadline = r.Deadline }}), roundTripper(func(out *http.Request) (*http.Response, error) {
 					<-out.Context().Done()
 					return nil, out.Context().Err()
 				}), TransportOptions{Patience: row.patience})
-				req := asking(t, "GET", "http://service/", "")
+				req := newRequest(t, "GET", "http://service/", "")
 				if row.limit > 0 {
 					ctx, cancel := context.WithTimeout(t.Context(), row.limit)
 					defer cancel()
@@ -181,11 +181,11 @@ func TestPatience(t *testing.T) {
 // A panic of base's is the caller's to recover from, and takes no permit with it.
 func TestAPanicSurfacesWhereTheCallWasMade(t *testing.T) {
 	broken := true
-	rt := Transport(parsed(t, "pooled: {size: 1, wait: 0s}"), roundTripper(func(*http.Request) (*http.Response, error) {
+	rt := Transport(parseOne(t, "pooled: {size: 1, wait: 0s}"), roundTripper(func(*http.Request) (*http.Response, error) {
 		if broken {
 			panic("out of order")
 		}
-		return says(200, ""), nil
+		return newAnswer(200, ""), nil
 	}), TransportOptions{})
 	func() {
 		defer func() {
@@ -193,10 +193,10 @@ func TestAPanicSurfacesWhereTheCallWasMade(t *testing.T) {
 				t.Errorf("got panic %v, want base's with its stack", p)
 			}
 		}()
-		_, _ = rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+		_, _ = rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
 	}()
 	broken = false
-	if response, err := rt.RoundTrip(asking(t, "GET", "http://service/", "")); err != nil || response.StatusCode != 200 {
+	if response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "")); err != nil || response.StatusCode != 200 {
 		t.Errorf("got %v, %v after the panic: its permit is lost", response, err)
 	}
 }

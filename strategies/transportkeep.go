@@ -17,6 +17,8 @@ type packedAnswer struct {
 	Text    []byte      `json:"text"`
 }
 
+var _ Keeper = (*roundTrip)(nil)
+
 // PackReply turns what a reply carries into bytes, for a cache that outlives the program. Cookies stay
 // with the caller they were for.
 func (*roundTrip) PackReply(payload any) ([]byte, error) {

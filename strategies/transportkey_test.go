@@ -13,8 +13,8 @@ import (
 // What a cache writes to its directory is read again as the answer that it was.
 func TestAnswersCanBeKept(t *testing.T) {
 	tr := Transport(Stack(), nil, TransportOptions{}).(*transport)
-	c := tr.newRoundTrip(asking(t, "GET", "http://service/", ""), replay{})
-	first := &received{head: says(203, "", "X-A", "1", "X-A", "2", "Set-Cookie", "x=1"), text: []byte("bytes \x00\xff"), by: c}
+	c := tr.newRoundTrip(newRequest(t, "GET", "http://service/", ""), replay{})
+	first := &received{head: newAnswer(203, "", "X-A", "1", "X-A", "2", "Set-Cookie", "x=1"), text: []byte("bytes \x00\xff"), by: c}
 	packed, err := c.PackReply(first)
 	if err != nil {
 		t.Fatal(err)
@@ -24,11 +24,11 @@ func TestAnswersCanBeKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	response := c.response(again.(*received))
-	if got := read(t, response); got != "bytes \x00\xff" || response.StatusCode != 203 || response.Proto != "HTTP/1.1" || response.ProtoMajor != 1 ||
+	if got := readAnswer(t, response); got != "bytes \x00\xff" || response.StatusCode != 203 || response.Proto != "HTTP/1.1" || response.ProtoMajor != 1 ||
 		!slices.Equal(response.Header["X-A"], []string{"1", "2"}) || len(response.Cookies()) != 0 || response.ContentLength != 8 {
 		t.Errorf("got %q, %+v", got, response)
 	}
-	for _, broken := range []*received{{err: io.EOF}, {head: says(200, ""), open: true}} {
+	for _, broken := range []*received{{err: io.EOF}, {head: newAnswer(200, ""), open: true}} {
 		if _, err := c.PackReply(broken); err == nil {
 			t.Error("an answer that is not whole was kept")
 		}
@@ -43,16 +43,16 @@ func TestAnswersCanBeKept(t *testing.T) {
 // Answers that are shared are everybody's own: head, body and place in the caller's program.
 func TestSharedAnswersAreOnesOwn(t *testing.T) {
 	var attempts atomic.Int32
-	rt := Transport(parsed(t, cached), roundTripper(func(*http.Request) (*http.Response, error) {
+	rt := Transport(parseOne(t, cachedStack), roundTripper(func(*http.Request) (*http.Response, error) {
 		attempts.Add(1)
-		response := says(200, "the answer", "X-A", "1", "Set-Cookie", "session=first")
+		response := newAnswer(200, "the answer", "X-A", "1", "Set-Cookie", "session=first")
 		response.ContentLength, response.TransferEncoding = -1, []string{"chunked"}
 		response.Trailer = http.Header{"X-Sum": {"9"}}
 		return response, nil
 	}), TransportOptions{})
 	cookies := 0
 	for i := range 3 {
-		req := asking(t, "GET", "http://service/x", "")
+		req := newRequest(t, "GET", "http://service/x", "")
 		response, err := rt.RoundTrip(req)
 		if err != nil {
 			t.Fatal(err)
@@ -66,23 +66,23 @@ func TestSharedAnswersAreOnesOwn(t *testing.T) {
 		cookies += len(response.Cookies())
 		response.Header.Set("X-A", "changed by its owner")
 		response.Trailer.Set("X-Sum", "too")
-		if got := read(t, response); got != "the answer" {
+		if got := readAnswer(t, response); got != "the answer" {
 			t.Errorf("answer %d is %q", i, got)
 		}
 	}
 	if attempts.Load() != 1 || cookies != 1 {
 		t.Errorf("%d attempts, %d callers got the cookie, want 1 and 1: whose attempt brought it", attempts.Load(), cookies)
 	}
-	settled(t, rt)
+	settleTransport(t, rt)
 }
 
 // What makes two requests the same, and what must never be answered by another's answer.
 func TestWhoSharesAnAnswer(t *testing.T) {
 	const json = "application/json"
 	post := func(body string, header ...string) *http.Request {
-		return asking(t, "POST", "http://service/v1", body, append([]string{"Content-Type", json}, header...)...)
+		return newRequest(t, "POST", "http://service/v1", body, append([]string{"Content-Type", json}, header...)...)
 	}
-	get := func(url string, header ...string) *http.Request { return asking(t, "GET", url, "", header...) }
+	get := func(url string, header ...string) *http.Request { return newRequest(t, "GET", url, "", header...) }
 	for _, row := range []struct {
 		name   string
 		a, b   *http.Request
@@ -91,7 +91,7 @@ func TestWhoSharesAnAnswer(t *testing.T) {
 		{"the same address", get("http://service/a?x=1"), get("http://service/a?x=1"), true},
 		{"another query", get("http://service/a?x=1"), get("http://service/a?x=2"), false},
 		{"another host", get("http://service/a"), get("http://other/a"), false},
-		{"another method", get("http://service/a"), asking(t, "HEAD", "http://service/a", ""), false},
+		{"another method", get("http://service/a"), newRequest(t, "HEAD", "http://service/a", ""), false},
 		{"another Authorization: the key holds nothing secret", get("http://service/a", "Authorization", "1"), get("http://service/a", "Authorization", "2"), true},
 		{"another kind of answer", get("http://service/a", "Accept", "text/csv"), get("http://service/a", "Accept", json), false},
 		{"a part of it", get("http://service/a", "Range", "bytes=0-1"), get("http://service/a", "Range", "bytes=0-1"), false},
@@ -101,18 +101,18 @@ func TestWhoSharesAnAnswer(t *testing.T) {
 		{"JSON in another order that matters", post(`{"a":[1,2]}`), post(`{"a":[2,1]}`), false},
 		{"large numbers that a float64 makes equal", post(`{"a":9007199254740993}`), post(`{"a":9007199254740992}`), false},
 		{"JSON with more behind it", post(`{"a":1} x`), post(`{"a":1} y`), false},
-		{"another body", asking(t, "POST", "http://service/", "a b"), asking(t, "POST", "http://service/", "a  b"), false},
+		{"another body", newRequest(t, "POST", "http://service/", "a b"), newRequest(t, "POST", "http://service/", "a  b"), false},
 		{"two streams", post(`{"stream":true}`), post(`{"stream":true}`), false},
 		{"two streams by Accept", get("http://service/a", "Accept", "text/event-stream"), get("http://service/a", "Accept", "text/event-stream"), false},
-		{"two PUTs of the same", asking(t, "PUT", "http://service/a", "1"), asking(t, "PUT", "http://service/a", "1"), false},
-		{"two DELETEs of the same", asking(t, "DELETE", "http://service/a", ""), asking(t, "DELETE", "http://service/a", ""), false},
-		{"two PATCHes of the same", asking(t, "PATCH", "http://service/a", "1"), asking(t, "PATCH", "http://service/a", "1"), false},
+		{"two PUTs of the same", newRequest(t, "PUT", "http://service/a", "1"), newRequest(t, "PUT", "http://service/a", "1"), false},
+		{"two DELETEs of the same", newRequest(t, "DELETE", "http://service/a", ""), newRequest(t, "DELETE", "http://service/a", ""), false},
+		{"two PATCHes of the same", newRequest(t, "PATCH", "http://service/a", "1"), newRequest(t, "PATCH", "http://service/a", "1"), false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			attempts := 0
-			rt := Transport(parsed(t, cached), roundTripper(func(*http.Request) (*http.Response, error) {
+			rt := Transport(parseOne(t, cachedStack), roundTripper(func(*http.Request) (*http.Response, error) {
 				attempts++
-				return says(200, "ok"), nil
+				return newAnswer(200, "ok"), nil
 			}), TransportOptions{RepeatPOST: true})
 			for _, req := range []*http.Request{row.a, row.b} {
 				if _, err := rt.RoundTrip(req); err != nil {
@@ -131,7 +131,7 @@ func TestWhoSharesAnAnswer(t *testing.T) {
 	}
 	t.Run("two POSTs without the option", func(t *testing.T) {
 		attempts := 0
-		rt := Transport(parsed(t, cached), roundTripper(func(*http.Request) (*http.Response, error) { attempts++; return says(200, ""), nil }), TransportOptions{})
+		rt := Transport(parseOne(t, cachedStack), roundTripper(func(*http.Request) (*http.Response, error) { attempts++; return newAnswer(200, ""), nil }), TransportOptions{})
 		for range 2 {
 			if _, err := rt.RoundTrip(post(`{}`)); err != nil {
 				t.Fatal(err)
@@ -167,8 +167,8 @@ func TestWhatTheStrategyIsTold(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var got sim.Request
-			rt := Transport(look{func(r sim.Request) { got = r }}, roundTripper(func(*http.Request) (*http.Response, error) { return says(200, ""), nil }), row.options)
-			if _, err := rt.RoundTrip(asking(t, row.method, "http://service/", "", row.header...)); err != nil {
+			rt := Transport(lookAt{func(r sim.Request) { got = r }}, roundTripper(func(*http.Request) (*http.Response, error) { return newAnswer(200, ""), nil }), row.options)
+			if _, err := rt.RoundTrip(newRequest(t, row.method, "http://service/", "", row.header...)); err != nil {
 				t.Fatal(err)
 			}
 			if got.User != row.user || got.Priority != row.priority || got.Idempotent != row.idem || got.Once != row.once || got.Deadline != 0 {
@@ -178,9 +178,9 @@ func TestWhatTheStrategyIsTold(t *testing.T) {
 	}
 }
 
-// look shows the requests of a call to the test.
-type look struct{ at func(sim.Request) }
+// lookAt shows the requests of a call to the test.
+type lookAt struct{ at func(sim.Request) }
 
-func (l look) Wrap(_ sim.Env, next sim.Handler) sim.Handler {
+func (l lookAt) Wrap(_ sim.Env, next sim.Handler) sim.Handler {
 	return func(r sim.Request) sim.Reply { l.at(r); return next(r) }
 }

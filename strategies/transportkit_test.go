@@ -19,8 +19,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// says makes an answer. Headers are given as name, value, name, value.
-func says(status int, body string, header ...string) *http.Response {
+// newAnswer makes an answer. Headers are given as name, value, name, value.
+func newAnswer(status int, body string, header ...string) *http.Response {
 	response := &http.Response{StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 	for i := 0; i < len(header); i += 2 {
@@ -29,8 +29,8 @@ func says(status int, body string, header ...string) *http.Response {
 	return response
 }
 
-// asking makes a request, its body of unknown length and without a GetBody.
-func asking(t testing.TB, method, url, body string, header ...string) *http.Request {
+// newRequest makes a request, its body of unknown length and without a GetBody.
+func newRequest(t testing.TB, method, url, body string, header ...string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, io.MultiReader(strings.NewReader(body)))
 	if err != nil {
@@ -45,8 +45,8 @@ func asking(t testing.TB, method, url, body string, header ...string) *http.Requ
 	return req
 }
 
-// parsed reads a strategy of the tests.
-func parsed(t testing.TB, yaml string) Strategy {
+// parseOne reads a strategy of the tests.
+func parseOne(t testing.TB, yaml string) Strategy {
 	t.Helper()
 	s, err := Parse([]byte(yaml))
 	if err != nil {
@@ -55,8 +55,8 @@ func parsed(t testing.TB, yaml string) Strategy {
 	return s
 }
 
-// read returns the whole body of an answer and closes it.
-func read(t testing.TB, response *http.Response) string {
+// readAnswer returns the whole body of an answer and closes it.
+func readAnswer(t testing.TB, response *http.Response) string {
 	t.Helper()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -75,9 +75,9 @@ func tallied(rt http.RoundTripper) map[string]int64 {
 	return all
 }
 
-// settled waits until everything that a Transport started has ended, and holds what must then be true: each
+// settleTransport waits until everything that a Transport started has ended, and holds what must then be true: each
 // call ended once, nothing is under way, nobody waits.
-func settled(t testing.TB, rt http.RoundTripper) {
+func settleTransport(t testing.TB, rt http.RoundTripper) {
 	t.Helper()
 	tr := rt.(*transport)
 	tr.running.Wait()

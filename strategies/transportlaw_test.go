@@ -20,22 +20,22 @@ import (
 	"go.uber.org/goleak"
 )
 
-// flaky is a service in every mood there is. What it says to the nth request of a caller depends on those
+// flakyService is a service in every mood there is. What it says to the nth request of a caller depends on those
 // two alone; what it answers, on the path.
-type flaky struct {
+type flakyService struct {
 	unit time.Duration // of its waits
 	lock sync.Mutex
 	seen map[string]int // requests by caller
 }
 
-const streamed = "data: one\n\ndata: two\n\ndata: three\n\n"
+const streamedAnswer = "data: one\n\ndata: two\n\ndata: three\n\n"
 
 // pathAnswer is the good answer to a path: 4 to 36 kB that belong to no other.
 func pathAnswer(path string) string {
 	return strings.Repeat("this is the answer to "+path+"; ", 150*(1+len(path)%9))
 }
 
-func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *flakyService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	caller := r.Header.Get("X-Caller")
 	f.lock.Lock()
 	n := f.seen[caller]
@@ -60,7 +60,7 @@ func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	case 8:
 		w.Header().Set("Content-Type", "text/event-stream")
-		for _, event := range strings.SplitAfter(streamed, "\n\n") {
+		for _, event := range strings.SplitAfter(streamedAnswer, "\n\n") {
 			io.WriteString(w, event)
 			w.(http.Flusher).Flush()
 			f.wait(r, f.unit)
@@ -73,7 +73,7 @@ func (f *flaky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *flaky) wait(r *http.Request, d time.Duration) {
+func (f *flakyService) wait(r *http.Request, d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-r.Context().Done():
@@ -115,7 +115,7 @@ func (f *flood) run(t *testing.T, s Strategy) {
 		group.Go(func() { left[i] = f.call(t, rt, i, longest) })
 	}
 	group.Wait()
-	settled(t, rt)
+	settleTransport(t, rt)
 	all := tallied(rt)
 	sent, most := 0, mostAttempts(s)
 	for i, left := range left {
@@ -196,7 +196,7 @@ func (f *flood) check(t *testing.T, response *http.Response, path string) error 
 		t.Errorf("%s: an answer that was to be complete: %v", path, err)
 	case err != nil:
 		return err
-	case stream && string(text) != streamed:
+	case stream && string(text) != streamedAnswer:
 		t.Errorf("%s: the stream %q", path, text)
 	case response.StatusCode == 200 && !stream && string(text) != pathAnswer(path):
 		t.Errorf("%s: got another's answer or a part of its own: %.60q, %d bytes", path, text, len(text))
@@ -238,12 +238,12 @@ var fastStacks = []string{
 func TestTransportKeepsTheLaws(t *testing.T) {
 	all := slices.Clone(All)
 	for _, yaml := range fastStacks {
-		all = append(all, Entry{yaml, "", func() Strategy { return parsed(t, yaml) }})
+		all = append(all, Entry{yaml, "", func() Strategy { return parseOne(t, yaml) }})
 	}
 	for _, kind := range all {
 		t.Run(kind.Name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
-			server := httptest.NewUnstartedServer(&flaky{unit: 2 * time.Millisecond, seen: map[string]int{}})
+			server := httptest.NewUnstartedServer(&flakyService{unit: 2 * time.Millisecond, seen: map[string]int{}})
 			server.Config.ErrorLog = quietLog
 			server.Start()
 			base := &http.Transport{MaxIdleConnsPerHost: 1000, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -272,12 +272,12 @@ func TestTransportKeepsTheLawsExactly(t *testing.T) {
 		}
 	}
 	for _, yaml := range fastStacks {
-		all = append(all, Entry{yaml, "", func() Strategy { return parsed(t, yaml) }})
+		all = append(all, Entry{yaml, "", func() Strategy { return parseOne(t, yaml) }})
 	}
 	for _, kind := range all {
 		t.Run(kind.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				base, end := servedByPipe(&flaky{unit: 200 * time.Millisecond, seen: map[string]int{}})
+				base, end := servedByPipe(&flakyService{unit: 200 * time.Millisecond, seen: map[string]int{}})
 				f := &flood{callers: 200, patience: 30 * time.Second, base: base}
 				f.run(t, kind.New())
 				end()

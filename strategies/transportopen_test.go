@@ -14,8 +14,8 @@ import (
 	"github.com/headroom-dev/headroom/sim"
 )
 
-// tick is the time between two events of the streams of these tests.
-const tick = time.Second
+// streamTick is the time between two events of the streams of these tests.
+const streamTick = time.Second
 
 // ticking is a base whose answers are streams of so many events, one a second, the first after a second.
 // What breaks before its end fails with err. It notes how many streams there were at once.
@@ -44,7 +44,7 @@ func (b *ticking) RoundTrip(req *http.Request) (*http.Response, error) {
 			b.lock.Unlock()
 		}()
 		for range b.events {
-			time.Sleep(tick)
+			time.Sleep(streamTick)
 			if _, err := io.WriteString(writer, "data: word\n\n"); err != nil {
 				return
 			}
@@ -55,7 +55,7 @@ func (b *ticking) RoundTrip(req *http.Request) (*http.Response, error) {
 	if kind == "" {
 		kind = "text/event-stream; charset=utf-8"
 	}
-	response := says(200, "", "Content-Type", kind)
+	response := newAnswer(200, "", "Content-Type", kind)
 	response.Body, response.ContentLength = reader, -1
 	return response, nil
 }
@@ -66,33 +66,33 @@ func TestStreamsAreHandedOverOpen(t *testing.T) {
 	for _, kind := range []string{"text/event-stream", "Text/Event-Stream; charset=utf-8", "application/x-ndjson"} {
 		synctest.Test(t, func(t *testing.T) {
 			base := &ticking{events: 3, kind: kind}
-			rt := Transport(parsed(t, "[cache, {backoff: {tries: 3}}, {pooled: {size: 2}}]"), base, TransportOptions{})
+			rt := Transport(parseOne(t, "[cache, {backoff: {tries: 3}}, {pooled: {size: 2}}]"), base, TransportOptions{})
 			began := time.Now()
 			var group sync.WaitGroup
 			for range 6 {
 				group.Go(func() {
-					response, err := rt.RoundTrip(asking(t, "POST", "http://service/", `{"stream":true}`))
+					response, err := rt.RoundTrip(newRequest(t, "POST", "http://service/", `{"stream":true}`))
 					if err != nil {
 						t.Errorf("got %v", err)
 						return
 					}
-					if since := time.Since(began); since%(3*tick) != 0 {
+					if since := time.Since(began); since%(3*streamTick) != 0 {
 						t.Errorf("handed over after %v, want at the head of the answer", since)
 					}
 					handed := time.Now()
 					buffer := make([]byte, 100)
-					if n, err := response.Body.Read(buffer); err != nil || string(buffer[:n]) != "data: word\n\n" || time.Since(handed) != tick {
-						t.Errorf("got %q, %v after %v, want one event after %v", buffer[:n], err, time.Since(handed), tick)
+					if n, err := response.Body.Read(buffer); err != nil || string(buffer[:n]) != "data: word\n\n" || time.Since(handed) != streamTick {
+						t.Errorf("got %q, %v after %v, want one event after %v", buffer[:n], err, time.Since(handed), streamTick)
 					}
-					if rest := read(t, response); rest != "data: word\n\ndata: word\n\n" {
+					if rest := readAnswer(t, response); rest != "data: word\n\ndata: word\n\n" {
 						t.Errorf("the rest is %q", rest)
 					}
 				})
 			}
 			group.Wait()
-			settled(t, rt)
-			if base.most != 2 || base.all != 6 || time.Since(began) != 9*tick {
-				t.Errorf("%d streams, at most %d at once, in %v; want 6, 2 at once, in %v", base.all, base.most, time.Since(began), 9*tick)
+			settleTransport(t, rt)
+			if base.most != 2 || base.all != 6 || time.Since(began) != 9*streamTick {
+				t.Errorf("%d streams, at most %d at once, in %v; want 6, 2 at once, in %v", base.all, base.most, time.Since(began), 9*streamTick)
 			}
 			wantCounts(t, rt, map[string]int64{"calls_ok": 6, "attempts": 6, "hit_fresh": 0, "hit_joined": 0})
 		})
@@ -110,24 +110,24 @@ func TestLongAnswersAreHandedOverOpen(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			attempts := 0
 			var bodies []*watchedBody
-			rt := Transport(parsed(t, cached), roundTripper(func(*http.Request) (*http.Response, error) {
+			rt := Transport(parseOne(t, cachedStack), roundTripper(func(*http.Request) (*http.Response, error) {
 				attempts++
-				response := says(row.status, "")
+				response := newAnswer(row.status, "")
 				body := &watchedBody{Reader: strings.NewReader(text)}
 				bodies = append(bodies, body)
 				response.Body, response.ContentLength = body, row.length
 				return response, nil
 			}), TransportOptions{MaxBody: 9_999})
 			for range 2 {
-				response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+				response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := read(t, response); got != text || response.ContentLength != row.length || response.StatusCode != row.status {
+				if got := readAnswer(t, response); got != text || response.ContentLength != row.length || response.StatusCode != row.status {
 					t.Errorf("got %d bytes, length %d, status %d", len(got), response.ContentLength, response.StatusCode)
 				}
 			}
-			settled(t, rt)
+			settleTransport(t, rt)
 			if attempts != 2 {
 				t.Errorf("%d attempts, want 2: nobody keeps such an answer, and nobody asks again", attempts)
 			}
@@ -143,10 +143,10 @@ func TestLongAnswersAreHandedOverOpen(t *testing.T) {
 // An answer of exactly MaxBody is read and kept.
 func TestAnswersOfMaxBodyAreKept(t *testing.T) {
 	attempts := 0
-	rt := Transport(parsed(t, cached), roundTripper(func(*http.Request) (*http.Response, error) { attempts++; return says(200, "0123456789"), nil }), TransportOptions{MaxBody: 10})
+	rt := Transport(parseOne(t, cachedStack), roundTripper(func(*http.Request) (*http.Response, error) { attempts++; return newAnswer(200, "0123456789"), nil }), TransportOptions{MaxBody: 10})
 	for range 2 {
-		response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
-		if err != nil || read(t, response) != "0123456789" {
+		response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
+		if err != nil || readAnswer(t, response) != "0123456789" {
 			t.Errorf("got %v, %v", response, err)
 		}
 	}
@@ -168,24 +168,24 @@ func TestHowOpenAnswersEnd(t *testing.T) {
 		counted  string
 		after    time.Duration // from the start
 	}{
-		{"read to its end, not closed", 3, nil, 0, readOn, nil, "calls_ok", 3 * tick},
+		{"read to its end, not closed", 3, nil, 0, readOn, nil, "calls_ok", 3 * streamTick},
 		{"closed early", 1000, nil, 0, func(_ *testing.T, _ func(), body io.ReadCloser) error { return body.Close() }, nil, "calls_ok", 0},
-		{"broken on its way", 3, broken, 0, readOn, broken, "calls_error", 3 * tick},
+		{"broken on its way", 3, broken, 0, readOn, broken, "calls_error", 3 * streamTick},
 		{"the context ends", 1000, nil, 0, func(t *testing.T, cancel func(), body io.ReadCloser) error {
-			time.AfterFunc(5*tick/2, cancel)
+			time.AfterFunc(5*streamTick/2, cancel)
 			return readOn(t, cancel, body)
-		}, context.Canceled, "calls_timeout", 5 * tick / 2},
-		{"the patience ends", 1000, nil, 7 * tick / 2, readOn, context.DeadlineExceeded, "calls_timeout", 7 * tick / 2},
+		}, context.Canceled, "calls_timeout", 5 * streamTick / 2},
+		{"the patience ends", 1000, nil, 7 * streamTick / 2, readOn, context.DeadlineExceeded, "calls_timeout", 7 * streamTick / 2},
 		{"the context ends, and nobody reads or closes", 1000, nil, 0, func(_ *testing.T, cancel func(), _ io.ReadCloser) error { cancel(); return nil }, nil, "calls_timeout", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				base := &ticking{events: row.events, broken: row.broken}
-				rt := Transport(parsed(t, "[{backoff: {tries: 3, base: 1ms}}, {pooled: {size: 1, wait: 0s}}]"), base, TransportOptions{Patience: row.patience})
+				rt := Transport(parseOne(t, "[{backoff: {tries: 3, base: 1ms}}, {pooled: {size: 1, wait: 0s}}]"), base, TransportOptions{Patience: row.patience})
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				began := time.Now()
-				response, err := rt.RoundTrip(asking(t, "GET", "http://service/", "").WithContext(ctx))
+				response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "").WithContext(ctx))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -193,13 +193,13 @@ func TestHowOpenAnswersEnd(t *testing.T) {
 					t.Errorf("the caller sees %v, want %v", err, row.want)
 				}
 				synctest.Wait()
-				settled(t, rt)
+				settleTransport(t, rt)
 				if time.Since(began) != row.after {
 					t.Errorf("over after %v, want %v", time.Since(began), row.after)
 				}
 				wantCounts(t, rt, map[string]int64{"calls": 1, row.counted: 1, "attempts": 1, "retried": 0})
 				_ = response.Body.Close()
-				time.Sleep(2 * tick) // until the base has noticed
+				time.Sleep(2 * streamTick) // until the base has noticed
 			})
 		})
 	}
@@ -211,7 +211,7 @@ func readOn(_ *testing.T, _ func(), body io.ReadCloser) error {
 	return err
 }
 
-func (twice) Wrap(env sim.Env, next sim.Handler) sim.Handler {
+func (hedgeTwice) Wrap(env sim.Env, next sim.Handler) sim.Handler {
 	return func(r sim.Request) sim.Reply {
 		replies := sim.NewQueue[sim.Reply](env, 2)
 		both := r.Gone.Child()

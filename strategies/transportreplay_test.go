@@ -41,32 +41,32 @@ func TestBodiesAreReplayed(t *testing.T) {
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			req := asking(t, "PUT", "http://service/x", "")
+			req := newRequest(t, "PUT", "http://service/x", "")
 			row.body(req)
 			var o TransportOptions
 			if req.Header.Get("Small") != "" {
 				o.MaxRequest = 5
 			}
 			var seen []string
-			rt := Transport(parsed(t, quickBackoff), roundTripper(func(out *http.Request) (*http.Response, error) {
+			rt := Transport(parseOne(t, quickBackoff), roundTripper(func(out *http.Request) (*http.Response, error) {
 				got, err := io.ReadAll(out.Body)
 				seen = append(seen, string(got))
 				if out == req || err != nil {
 					t.Errorf("the caller's own request went out, or reading it: %v", err)
 				}
-				return says(503, "busy"), nil
+				return newAnswer(503, "busy"), nil
 			}), o)
 			response, err := rt.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := read(t, response); response.StatusCode != 503 || got != "busy" {
+			if got := readAnswer(t, response); response.StatusCode != 503 || got != "busy" {
 				t.Errorf("got %d %q, want the last attempt's answer", response.StatusCode, got)
 			}
 			if want := []string{text, text, text}; !slices.Equal(seen, want) {
 				t.Errorf("attempts sent %q, want %q", seen, want)
 			}
-			settled(t, rt)
+			settleTransport(t, rt)
 		})
 	}
 }
@@ -75,18 +75,18 @@ func TestBodiesAreReplayed(t *testing.T) {
 func TestALongBodyGoesOutOnce(t *testing.T) {
 	for _, length := range []int64{-1, 100_000} {
 		text := strings.Repeat("x", 100_000)
-		req := asking(t, "PUT", "http://service/x", "")
+		req := newRequest(t, "PUT", "http://service/x", "")
 		body := &watchedBody{Reader: strings.NewReader(text)}
 		req.Body, req.ContentLength = body, length
 		attempts := 0
-		rt := Transport(parsed(t, quickBackoff), roundTripper(func(out *http.Request) (*http.Response, error) {
+		rt := Transport(parseOne(t, quickBackoff), roundTripper(func(out *http.Request) (*http.Response, error) {
 			attempts++
 			got, _ := io.ReadAll(out.Body)
 			out.Body.Close()
 			if string(got) != text {
 				t.Errorf("got %d bytes, want all %d", len(got), len(text))
 			}
-			return says(503, "busy"), nil
+			return newAnswer(503, "busy"), nil
 		}), TransportOptions{MaxRequest: 1000})
 		response, err := rt.RoundTrip(req)
 		if err != nil || response.StatusCode != 503 || attempts != 1 {
@@ -120,14 +120,14 @@ func TestWhatIsRepeated(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(row.method, row.repeatPOST, row.header), func(t *testing.T) {
 			attempts := 0
-			rt := Transport(parsed(t, quickBackoff), roundTripper(func(out *http.Request) (*http.Response, error) {
+			rt := Transport(parseOne(t, quickBackoff), roundTripper(func(out *http.Request) (*http.Response, error) {
 				attempts++
 				if attempts == 2 {
 					return nil, errors.New("reset")
 				}
-				return says(503, ""), nil
+				return newAnswer(503, ""), nil
 			}), TransportOptions{RepeatPOST: row.repeatPOST})
-			if _, err := rt.RoundTrip(asking(t, row.method, "http://service/x", "", row.header...)); err != nil {
+			if _, err := rt.RoundTrip(newRequest(t, row.method, "http://service/x", "", row.header...)); err != nil {
 				t.Fatal(err)
 			}
 			if attempts != row.attempts {
@@ -142,7 +142,7 @@ func TestWhatIsRepeated(t *testing.T) {
 func TestAttemptsOutliveTheirCallerForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
-		rt := Transport(parsed(t, "[cache, {backoff: {tries: 3, base: 1s, jitter: none}}]"), roundTripper(func(out *http.Request) (*http.Response, error) {
+		rt := Transport(parseOne(t, "[cache, {backoff: {tries: 3, base: 1s, jitter: none}}]"), roundTripper(func(out *http.Request) (*http.Response, error) {
 			sent = append(sent, out.Header.Get("X-A"))
 			select {
 			case <-time.After(time.Second):
@@ -151,12 +151,12 @@ func TestAttemptsOutliveTheirCallerForOthers(t *testing.T) {
 				return nil, out.Context().Err()
 			}
 			if len(sent) < 2 {
-				return says(503, ""), nil
+				return newAnswer(503, ""), nil
 			}
-			return says(200, "ok"), nil
+			return newAnswer(200, "ok"), nil
 		}), TransportOptions{})
 		ctx, cancel := context.WithCancel(t.Context())
-		leader := asking(t, "GET", "http://service/", "", "X-A", "leader").WithContext(ctx)
+		leader := newRequest(t, "GET", "http://service/", "", "X-A", "leader").WithContext(ctx)
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := rt.RoundTrip(leader); !errors.Is(err, context.Canceled) {
@@ -167,14 +167,14 @@ func TestAttemptsOutliveTheirCallerForOthers(t *testing.T) {
 		})
 		group.Go(func() {
 			time.Sleep(100 * time.Millisecond)
-			response, err := rt.RoundTrip(asking(t, "GET", "http://service/", "", "X-A", "other"))
+			response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "", "X-A", "other"))
 			if err != nil || response.StatusCode != 200 {
 				t.Errorf("got %v, %v", response, err)
 			}
 		})
 		time.AfterFunc(500*time.Millisecond, cancel)
 		group.Wait()
-		settled(t, rt)
+		settleTransport(t, rt)
 		if want := []string{"leader", "leader"}; !slices.Equal(sent, want) {
 			t.Errorf("sent by %q, want %q", sent, want)
 		}
@@ -187,7 +187,7 @@ func TestABodyThatNeverComesIsNotWaitedFor(t *testing.T) {
 	defer writer.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	req := asking(t, "PUT", "http://service/x", "").WithContext(ctx)
+	req := newRequest(t, "PUT", "http://service/x", "").WithContext(ctx)
 	req.Body, req.ContentLength = never, -1
 	if _, err := Transport(Stack(), nil, TransportOptions{}).RoundTrip(req); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the context's error", err)
@@ -196,19 +196,19 @@ func TestABodyThatNeverComesIsNotWaitedFor(t *testing.T) {
 
 // A conversation cannot be repeated: tunnels, changes of protocol, trailers.
 func TestConversationsGoPastTheStrategy(t *testing.T) {
-	trailer := asking(t, "PUT", "http://service/", "x")
+	trailer := newRequest(t, "PUT", "http://service/", "x")
 	trailer.Trailer = http.Header{"X-Sum": nil}
 	for _, req := range []*http.Request{
-		asking(t, "CONNECT", "http://service/", ""),
-		asking(t, "GET", "http://service/", "", "Connection", "Upgrade", "Upgrade", "websocket"),
-		asking(t, "POST", "http://service/", "x", "Content-Type", "application/grpc+proto"),
+		newRequest(t, "CONNECT", "http://service/", ""),
+		newRequest(t, "GET", "http://service/", "", "Connection", "Upgrade", "Upgrade", "websocket"),
+		newRequest(t, "POST", "http://service/", "x", "Content-Type", "application/grpc+proto"),
 		trailer,
 	} {
-		rt := Transport(decision{sim.Reply{Outcome: sim.Shed}}, roundTripper(func(out *http.Request) (*http.Response, error) {
+		rt := Transport(decided{sim.Reply{Outcome: sim.Shed}}, roundTripper(func(out *http.Request) (*http.Response, error) {
 			if out != req {
 				t.Errorf("%v was copied", req.Header)
 			}
-			return says(101, ""), nil
+			return newAnswer(101, ""), nil
 		}), TransportOptions{})
 		if response, err := rt.RoundTrip(req); err != nil || response.StatusCode != 101 {
 			t.Errorf("got %v, %v", response, err)

@@ -37,38 +37,38 @@ func TestTokensOfAStreamAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := &ticking{events: 3}
 		var last sim.Reply
-		s := &firstToken{limit: 2 * tick}
-		rt := Transport(Stack(watched{&last}, s), base, TransportOptions{})
+		s := &firstToken{limit: 2 * streamTick}
+		rt := Transport(Stack(watchedReply{&last}, s), base, TransportOptions{})
 		began := time.Now()
-		response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
-		if err != nil || time.Since(began) != tick {
-			t.Fatalf("got %v after %v, want the stream with its first token, after %v", err, time.Since(began), tick)
+		response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
+		if err != nil || time.Since(began) != streamTick {
+			t.Fatalf("got %v after %v, want the stream with its first token, after %v", err, time.Since(began), streamTick)
 		}
-		if got := read(t, response); got != strings.Repeat("data: word\n\n", 3) {
+		if got := readAnswer(t, response); got != strings.Repeat("data: word\n\n", 3) {
 			t.Errorf("got %q", got)
 		}
-		settled(t, rt)
-		if last.Tokens != 3 || last.First != tick || last.Outcome != sim.OK {
+		settleTransport(t, rt)
+		if last.Tokens != 3 || last.First != streamTick || last.Outcome != sim.OK {
 			t.Errorf("the strategy sees %+v", last)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		rt := Transport(Stack(parsed(t, "backoff: {tries: 2, base: 1ms, jitter: none}"), &firstToken{limit: tick / 2}), &ticking{events: 3}, TransportOptions{})
+		rt := Transport(Stack(parseOne(t, "backoff: {tries: 2, base: 1ms, jitter: none}"), &firstToken{limit: streamTick / 2}), &ticking{events: 3}, TransportOptions{})
 		began := time.Now()
-		_, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+		_, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
 		var timeout *CallError
-		if !errors.As(err, &timeout) || time.Since(began) != tick+time.Millisecond {
-			t.Errorf("got %v after %v, want a timeout after two attempts of %v", err, time.Since(began), tick/2)
+		if !errors.As(err, &timeout) || time.Since(began) != streamTick+time.Millisecond {
+			t.Errorf("got %v after %v, want a timeout after two attempts of %v", err, time.Since(began), streamTick/2)
 		}
 		wantCounts(t, rt, map[string]int64{"attempts": 2})
 		synctest.Wait()
-		time.Sleep(5 * tick) // the base's writers
+		time.Sleep(5 * streamTick) // the base's writers
 	})
 }
 
-type watched struct{ last *sim.Reply }
+type watchedReply struct{ last *sim.Reply }
 
-func (w watched) Wrap(_ sim.Env, next sim.Handler) sim.Handler {
+func (w watchedReply) Wrap(_ sim.Env, next sim.Handler) sim.Handler {
 	return func(r sim.Request) sim.Reply { *w.last = next(r); return *w.last }
 }
 

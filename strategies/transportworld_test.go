@@ -21,7 +21,7 @@ import (
 // and behind a Transport.
 type script struct{ draws *sim.Stream }
 
-// line is what happens to one attempt.
+// A scriptLine is what happens to one attempt.
 type scriptLine struct {
 	after  time.Duration
 	status int // 0: the connection is lost
@@ -51,15 +51,15 @@ func (s script) line(call, attempt int) scriptLine {
 	return l
 }
 
-// A heard is how one call went, seen from outside.
-type heard struct {
+// A heardCall is how one call went, seen from outside.
+type heardCall struct {
 	Call int
 	Sent []time.Duration
 	Done time.Duration
 	End  string
 }
 
-// asked is one call of the load: what, by whom, and when.
+// An askedFor is one call of the load: what, by whom, and when.
 type askedFor struct {
 	at        time.Duration
 	key, user uint64
@@ -78,10 +78,10 @@ func scriptedLoad(calls int) []askedFor {
 }
 
 // inWorld plays the load in virtual time.
-func inWorld(t *testing.T, s Strategy, load []askedFor, patience time.Duration) []heard {
+func inWorld(t *testing.T, s Strategy, load []askedFor, patience time.Duration) []heardCall {
 	t.Helper()
 	w, play := sim.NewWorld(9), script{sim.NewStream(6, "script")}
-	all := make([]heard, len(load))
+	all := make([]heardCall, len(load))
 	attempts := make([]int, len(load))
 	handle := s.Wrap(w, func(r sim.Request) sim.Reply {
 		l := play.line(r.Call, attempts[r.Call])
@@ -131,11 +131,11 @@ func inWorld(t *testing.T, s Strategy, load []askedFor, patience time.Duration) 
 }
 
 // throughTransport plays the same load through a Transport, in the time of a bubble.
-func throughTransport(t *testing.T, s Strategy, load []askedFor, patience time.Duration) ([]heard, map[string]int64) {
+func throughTransport(t *testing.T, s Strategy, load []askedFor, patience time.Duration) ([]heardCall, map[string]int64) {
 	t.Helper()
 	began, play := time.Now(), script{sim.NewStream(6, "script")}
 	var lock sync.Mutex
-	all := make([]heard, len(load))
+	all := make([]heardCall, len(load))
 	lost := errors.New("connection lost")
 	rt := Transport(s, roundTripper(func(req *http.Request) (*http.Response, error) {
 		call, _ := strconv.Atoi(req.Header.Get("X-Call"))
@@ -155,7 +155,7 @@ func throughTransport(t *testing.T, s Strategy, load []askedFor, patience time.D
 		if l.status == 0 {
 			return nil, lost
 		}
-		response := says(l.status, "answer")
+		response := newAnswer(l.status, "answer")
 		if l.wish > 0 {
 			response.Header.Set("Retry-After-Ms", strconv.FormatInt(l.wish.Milliseconds(), 10))
 		}
@@ -187,7 +187,7 @@ func throughTransport(t *testing.T, s Strategy, load []askedFor, patience time.D
 		})
 	}
 	group.Wait()
-	settled(t, rt)
+	settleTransport(t, rt)
 	counted := map[string]int64{}
 	for name, n := range tallied(rt) {
 		if !strings.HasPrefix(name, "calls") && name != "attempts" && name != "passed_by" {
@@ -208,11 +208,11 @@ func TestTransportDecidesAsInAWorld(t *testing.T) {
 		}
 	}
 	for _, yaml := range fastStacks {
-		all = append(all, Entry{yaml, "", func() Strategy { return parsed(t, yaml) }})
+		all = append(all, Entry{yaml, "", func() Strategy { return parseOne(t, yaml) }})
 	}
 	for _, kind := range all {
 		t.Run(kind.Name, func(t *testing.T) {
-			if slices.Contains(unordered, kind.Name) {
+			if slices.Contains(unorderedKinds, kind.Name) {
 				t.Skip("two of its processes may have their turn in one instant, whose order a Wall does not promise")
 			}
 			s := kind.New()
@@ -232,7 +232,7 @@ func TestTransportDecidesAsInAWorld(t *testing.T) {
 }
 
 // unordered are strategies that leave two causes to one instant.
-var unordered = []string{"stack queued"} // when a worker drops a call, the next in the queue and the next leader of its flight
+var unorderedKinds = []string{"stack queued"} // when a worker drops a call, the next in the queue and the next leader of its flight
 
 // The waits of a backoff, in numbers: 100, 200, 400 ms from the ends of attempts, but for what the service
 // asks for, which is lengthened by up to a tenth.
@@ -240,22 +240,22 @@ func TestTheWaitsOfATransport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent []time.Duration
 		began := time.Now()
-		rt := Transport(parsed(t, "backoff: {tries: 5, base: 100ms, jitter: none}"), roundTripper(func(*http.Request) (*http.Response, error) {
+		rt := Transport(parseOne(t, "backoff: {tries: 5, base: 100ms, jitter: none}"), roundTripper(func(*http.Request) (*http.Response, error) {
 			sent = append(sent, time.Since(began))
 			time.Sleep(10 * time.Millisecond)
 			switch len(sent) {
 			case 1:
-				return says(503, ""), nil
+				return newAnswer(503, ""), nil
 			case 2:
-				return says(429, "", "Retry-After", "1.5"), nil
+				return newAnswer(429, "", "Retry-After", "1.5"), nil
 			case 3:
 				return nil, errors.New("reset")
 			case 4:
-				return says(503, "", "Retry-After-Ms", "20"), nil // less than its own wait
+				return newAnswer(503, "", "Retry-After-Ms", "20"), nil // less than its own wait
 			}
-			return says(200, "ok"), nil
+			return newAnswer(200, "ok"), nil
 		}), TransportOptions{})
-		response, err := rt.RoundTrip(asking(t, "GET", "http://service/", ""))
+		response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", ""))
 		if err != nil || response.StatusCode != 200 {
 			t.Fatalf("got %v, %v", response, err)
 		}
@@ -283,11 +283,11 @@ func TestABudgetBoundsATransport(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		rt := Transport(s, roundTripper(func(*http.Request) (*http.Response, error) { return says(503, ""), nil }), TransportOptions{})
+		rt := Transport(s, roundTripper(func(*http.Request) (*http.Response, error) { return newAnswer(503, ""), nil }), TransportOptions{})
 		var group sync.WaitGroup
 		for range 200 {
 			group.Go(func() {
-				if _, err := rt.RoundTrip(asking(t, "GET", "http://service/", "")); err != nil {
+				if _, err := rt.RoundTrip(newRequest(t, "GET", "http://service/", "")); err != nil {
 					t.Error(err)
 				}
 			})

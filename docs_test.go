@@ -215,9 +215,11 @@ func (s *shell) run(t *testing.T, b block) {
 		s.runCommands(t, b)
 	case "yaml":
 		s.loadYAML(t, b)
+	case "go":
+		s.runGo(t, b)
 	case "", "json":
 	default:
-		t.Errorf("line %d: a block of kind %q: have sh, yaml, json", b.line, b.kind)
+		t.Errorf("line %d: a block of kind %q: have sh, yaml, go, json", b.line, b.kind)
 	}
 }
 
@@ -304,6 +306,42 @@ func match(got, want []string) string {
 		got, skip = got[1:], false
 	}
 	return ""
+}
+
+// elsewhere are the libraries whose programs the nested module runs, because this one does not require them.
+var elsewhere = []string{"github.com/openai/openai-go"}
+
+// runGo runs a program of the page against this module. The lines of "// Output:", at its end, are how
+// those that it prints begin.
+func (s *shell) runGo(t *testing.T, b block) {
+	t.Helper()
+	text := strings.Join(b.lines, "\n") + "\n"
+	for _, library := range elsewhere {
+		if strings.Contains(text, library) {
+			return
+		}
+	}
+	program, output, ok := strings.Cut(text, "// Output:\n")
+	if !ok {
+		t.Errorf("line %d: a program without its output", b.line)
+		return
+	}
+	file := filepath.Join(s.dir, "main.go")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(program, "127.0.0.1:8080", s.server)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	got, err := exec.Command("go", "run", file).CombinedOutput()
+	if err != nil {
+		t.Errorf("line %d: %v\n%s", b.line, err, got)
+		return
+	}
+	var want []string
+	for line := range strings.SplitSeq(strings.TrimSpace(output), "\n") {
+		want = append(want, strings.TrimPrefix(line, "// "))
+	}
+	if missing := match(strings.Split(string(got), "\n"), want); missing != "" {
+		t.Errorf("line %d: no line begins with %q in\n%s", b.line, missing, got)
+	}
 }
 
 // rest is what a fragment of a scenario is completed with.

@@ -54,6 +54,7 @@ type Reply struct {
 	Tokens     int           // output tokens received
 	Cached     int           // prompt tokens that the service had in its prefix cache
 	Work       time.Duration // service time that a simulated service booked as useful for this answer: whoever drops the answer calls Cost.Waste
+	Own        bool          // the answer is its caller's alone (a stream, what a POST brought): nobody may keep it or share it
 	Payload    any           // what a transport hands back to its caller
 }
 

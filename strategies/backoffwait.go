@@ -58,7 +58,7 @@ func (b *Backoff) granted(own time.Duration, reply *sim.Reply, remaining time.Du
 	if b.RetryAfterMax > 0 {
 		longest = min(longest, b.RetryAfterMax)
 	}
-	if wish > longest {
+	if wish > longest || wish == sim.Forever { // what is beyond all numbers is too long for the most patient
 		return 0, true, false
 	}
 	switch b.RetryAfter {

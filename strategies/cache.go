@@ -186,7 +186,7 @@ func (c *Cache) findFile(asked question, payload any) (answer, bool) {
 func (c *Cache) fetch(r sim.Request) sim.Reply {
 	r.Via.Fresh = false
 	reply := c.next(r)
-	if reply.Outcome == sim.OK && c.TTL > 0 {
+	if reply.Outcome == sim.OK && c.TTL > 0 && !reply.Own {
 		asked := c.question(&r)
 		kept := c.keep(asked, reply, r.Call)
 		if c.files != nil {

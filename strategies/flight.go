@@ -91,9 +91,9 @@ func (c *Cache) launch(f *flight, me *rider, r sim.Request) {
 	})
 }
 
-// land hands out what a fetch brought: an answer to all, a failure to its leader.
+// land hands out what a fetch brought: an answer to all, a failure and a stream to its leader.
 func (c *Cache) land(f *flight, reply sim.Reply) {
-	if reply.Outcome == sim.OK || reply.Outcome == sim.Degraded {
+	if (reply.Outcome == sim.OK || reply.Outcome == sim.Degraded) && !reply.Own {
 		delete(c.flights, f.asked)
 		for place := f.line.First(); place != nil; place = place.Next() {
 			place.Of.answer(reply)

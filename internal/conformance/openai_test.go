@@ -44,6 +44,13 @@ func run(m *testing.M) int {
 // not try again by itself.
 func served(t *testing.T, scenario string, flags ...string) openai.Client {
 	t.Helper()
+	url := listening(t, scenario, flags...)
+	return openai.NewClient(option.WithBaseURL(url+"/v1"), option.WithAPIKey("sk-right"), option.WithMaxRetries(0))
+}
+
+// listening starts headroom serve and returns its address.
+func listening(t *testing.T, scenario string, flags ...string) string {
+	t.Helper()
 	cmd := exec.Command(program, append([]string{"serve", "-", "--addr", "127.0.0.1:0", "--api-key", "sk-right"}, flags...)...)
 	cmd.Stdin = strings.NewReader(scenario)
 	cmd.Stderr = os.Stderr
@@ -67,7 +74,7 @@ func served(t *testing.T, scenario string, flags ...string) openai.Client {
 	})
 	_, rest, _ := strings.Cut(line, "listening on ")
 	url, _, _ := strings.Cut(rest, " ")
-	return openai.NewClient(option.WithBaseURL(url+"/v1"), option.WithAPIKey("sk-right"), option.WithMaxRetries(0))
+	return url
 }
 
 const quick = `

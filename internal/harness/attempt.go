@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/headroom-dev/headroom/sim"
+	"github.com/headroom-dev/headroom/strategies"
 )
 
 // An attempt is one request on its way, and what came back.
@@ -22,9 +23,8 @@ type attempt struct {
 	trace    attemptTrace
 
 	at      stage
-	status  int           // 0: no answer
-	advice  sim.Advice    // x-should-retry
-	after   time.Duration // Retry-After
+	status  int       // 0: no answer
+	head    sim.Reply // what the head of a failure says
 	bytesIn int64
 	answer  completion
 	events  bool   // the answer is a stream of events
@@ -69,7 +69,7 @@ func (a *attempt) open(via *http.Transport, request *http.Request) bool {
 	}
 	a.at, a.status, a.body = reading, response.StatusCode, response.Body
 	if a.status >= 300 {
-		a.after, a.advice = retryAfter(response.Header, time.Now()), advice(response.Header)
+		a.head = strategies.ReadHead(a.status, response.Header, time.Now())
 		a.most = keptFailure
 	} else if a.stream {
 		a.events = strings.HasPrefix(strings.ToLower(response.Header.Get("Content-Type")), "text/event-stream")
@@ -105,44 +105,6 @@ func (a *attempt) read(buffer []byte) bool {
 }
 
 func (a *attempt) close() { a.body.Close() }
-
-// retryAfter reads how long the service wants to be left alone: "retry-after-ms" in milliseconds, or
-// "Retry-After" in seconds or as a date (RFC 9110, 10.2.3). What is neither, or past, is no wish.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms > 0 {
-		return bounded(ms / 1000)
-	}
-	text := h.Get("Retry-After")
-	if text == "" {
-		return 0
-	}
-	if s, err := strconv.ParseFloat(text, 64); err == nil {
-		return bounded(s)
-	}
-	if date, err := http.ParseTime(text); err == nil {
-		return max(0, date.Sub(now))
-	}
-	return 0
-}
-
-// bounded turns seconds into a duration of at most a day; a negative number or NaN into none.
-func bounded(seconds float64) time.Duration {
-	if !(seconds > 0) {
-		return 0
-	}
-	return time.Duration(min(seconds, 86_400) * float64(time.Second))
-}
-
-// advice reads what the service says of trying again, as the clients of OpenAI's API do.
-func advice(h http.Header) sim.Advice {
-	switch h.Get("X-Should-Retry") {
-	case "true":
-		return sim.Do
-	case "false":
-		return sim.DoNot
-	}
-	return sim.Unsaid
-}
 
 // statusClass returns the class of an answer whose status is no success.
 func statusClass(status int) string { return "status-" + strconv.Itoa(status) }

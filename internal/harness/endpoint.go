@@ -138,7 +138,11 @@ func (s *sender) exchangeByToken(a *attempt, via *http.Transport, request *http.
 // reply books an attempt that has ended, in the turn, and says how it went.
 func (s *sender) reply(a *attempt, r sim.Request) sim.Reply {
 	seen := a.trace.close()
-	reply := sim.Reply{Status: a.status, RetryAfter: a.after, Retry: a.advice, Tokens: a.answer.tokens()}
+	reply := a.head
+	reply.Status, reply.Tokens = a.status, a.answer.tokens()
+	if strategies.SpentCredit(a.status, a.kept) {
+		reply.Retry = sim.DoNot
+	}
 	gone := a.err != nil && (r.Gone.Fired() || s.hard.Err() != nil)
 	at := a.at
 	if at == asking && seen.connections == 0 {

@@ -130,32 +130,6 @@ func (s watching) Wrap(_ sim.Env, next sim.Handler) sim.Handler {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	for _, row := range []struct {
-		header, value string
-		want          time.Duration
-	}{
-		{"Retry-After", "", 0},
-		{"Retry-After", "3", 3 * time.Second},
-		{"Retry-After", "0.5", 500 * time.Millisecond},
-		{"Retry-After", "-3", 0},
-		{"Retry-After", "NaN", 0},
-		{"Retry-After", "1e300", 24 * time.Hour},
-		{"Retry-After", "soon", 0},
-		{"Retry-After", "Sun, 01 Mar 2026 12:00:30 GMT", 30 * time.Second},
-		{"Retry-After", "Sun, 01 Mar 2026 11:00:30 GMT", 0},
-		{"Retry-After-Ms", "250", 250 * time.Millisecond},
-		{"Retry-After-Ms", "12.5", 12500 * time.Microsecond},
-	} {
-		h := http.Header{}
-		h.Set(row.header, row.value)
-		if got := retryAfter(h, now); got != row.want {
-			t.Errorf("%s %q: got %v, want %v", row.header, row.value, got, row.want)
-		}
-	}
-}
-
 func TestExpectStatusDecidesWhatIsOK(t *testing.T) {
 	for _, row := range []struct {
 		expect  string

@@ -37,7 +37,52 @@ func (r *Result) clausesOfFinding() []string {
 			clauses = append(clauses, clause)
 		}
 	}
+	if clause := r.aftermath(); clause != "" {
+		clauses = append(clauses, clause)
+	}
 	return clauses
+}
+
+// mostNamed is how many strategies a clause names; of more it says how many they are.
+const mostNamed = 3
+
+// aftermath says which strategies stay down after the spike where others come back: "after it at-once and
+// backoff never meet the objective again, no-retry does in 59 s". Nothing where all or none do.
+func (r *Result) aftermath() string {
+	var down []string
+	quickest, shown := -1, 0
+	for i := range r.Strategies {
+		s := &r.Strategies[i]
+		switch {
+		case !s.RecoveryShown:
+			continue
+		case !s.Recovered:
+			down = append(down, s.Name)
+		case quickest < 0 || *s.RecoveryS < *r.Strategies[quickest].RecoveryS:
+			quickest = i
+		}
+		shown++
+	}
+	if len(down) == 0 || quickest < 0 {
+		return ""
+	}
+	who := fmt.Sprintf("%d of %d strategies", len(down), shown)
+	if len(down) <= mostNamed {
+		who = enumerated(down)
+	}
+	verb := "meet"
+	if len(down) == 1 {
+		verb = "meets"
+	}
+	return fmt.Sprintf("after it %s never %s the objective again, %s does in %s", who, verb, r.Strategies[quickest].Name, r.Strategies[quickest].recovery())
+}
+
+// enumerated joins names as a sentence does.
+func enumerated(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
 // best returns the strategy with the highest success in a phase, the first of equals; -1 without data.

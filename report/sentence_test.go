@@ -154,3 +154,25 @@ func ExampleFinding() {
 	// Output:
 	// Simulated, 20 seeds: async-queue keeps 91% success through 100 to 1000 QPS, sync 27%: +64 points [61, 67], better in 20 of 20 seeds.
 }
+
+func TestFindingSaysWhoStaysDown(t *testing.T) {
+	after := func(s float64) Strategy {
+		return Strategy{Name: "back", RecoveryS: &s, Recovered: true, RecoveryShown: true}
+	}
+	down := func(name string) Strategy { return Strategy{Name: name, RecoveryShown: true} }
+	for _, row := range []struct {
+		of   []Strategy
+		want string
+	}{
+		{[]Strategy{after(59), down("at-once"), down("backoff")}, "after it at-once and backoff never meet the objective again, back does in 59 s"},
+		{[]Strategy{down("a"), after(0)}, "after it a never meets the objective again, back does in 0 s"},
+		{[]Strategy{down("a"), down("b"), down("c"), down("d"), after(7)}, "after it 4 of 5 strategies never meet the objective again, back does in 7 s"},
+		{[]Strategy{after(59), after(7)}, ""},
+		{[]Strategy{down("a"), down("b")}, ""},
+		{[]Strategy{{Name: "unseen"}, after(7)}, ""},
+	} {
+		if got := (&Result{Strategies: row.of}).aftermath(); got != row.want {
+			t.Errorf("got %q, want %q", got, row.want)
+		}
+	}
+}

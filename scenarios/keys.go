@@ -72,6 +72,16 @@ func (k *Keys) count(faults *sim.Faults, path string, n *int) {
 // IsZero reports whether no keys are set.
 func (k Keys) IsZero() bool { return k.N == 0 }
 
+// MostAsked returns the n keys that most calls have, those most asked first; all keys where there are
+// fewer, and none where no two calls ask the same.
+func (k Keys) MostAsked(n int) []uint64 {
+	keys := make([]uint64, max(min(n, k.N), 0))
+	for i := range keys {
+		keys[i] = uint64(i) + 1 // a key is its rank; keys in turn are all alike
+	}
+	return keys
+}
+
 // drawn reports whether the key of a call depends on the seed.
 func (k Keys) drawn() bool { return k.N > 0 && !k.Cycle }
 

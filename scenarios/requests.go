@@ -1,8 +1,12 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +23,7 @@ type Requests struct {
 	Prefix   Prefix        `yaml:"prefix,omitempty"`   // tokens that the prompts of several keys begin with; none: none
 	Users    int           `yaml:"users,omitempty"`    // callers, each as likely as the others; 0: one
 	Priority Classes       `yaml:"priority,omitempty"` // none: one class
+	Method   string        `yaml:"method,omitempty"`   // POST unless given: GET, HEAD, PUT, DELETE, OPTIONS and TRACE may be asked twice; live, the target's own counts
 	Patience time.Duration `yaml:"patience"`           // how long a caller waits, queueing and retries included; 0: for ever
 }
 
@@ -28,6 +33,9 @@ func (r *Requests) Validate() error {
 	if r.Users < 0 || r.Users > 1_000_000_000 {
 		faults.Add("users", fmt.Sprint(r.Users), "0 to 1000000000; 0 or nothing is one user")
 	}
+	if !slices.Contains(methods, cmp.Or(r.Method, http.MethodPost)) {
+		faults.Add("method", strconv.Quote(r.Method), strings.Join(methods, ", ")+"; nothing is POST")
+	}
 	if r.Patience < 0 {
 		faults.Add("patience", r.Patience.String(), durationsAre+"; 0s waits for ever")
 	}
@@ -35,6 +43,19 @@ func (r *Requests) Validate() error {
 		faults.Add("work", "0", "above 0")
 	}
 	return faults.Err()
+}
+
+// methods are those that a request may have.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace}
+
+// Idempotent reports whether a request of that method, asked twice, does no more than asked once (RFC
+// 9110, 9.2.2).
+func Idempotent(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	return false
 }
 
 // Classes are the classes of calls, the highest first, written {high: 10%, low: 90%}. The index of

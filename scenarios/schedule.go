@@ -35,6 +35,7 @@ type Schedule struct {
 	classes        []float64 // cumulated shares
 	streams        streams
 	fixed          bool
+	idempotent     bool // the requests' method is
 }
 
 // streams are the draws of each field; nil where the scenario does not draw it.
@@ -44,7 +45,7 @@ type streams struct{ gap, prompt, output, work, key, user, class *sim.Stream }
 func (s *Scenario) Schedule(seed uint64) (*Schedule, error) {
 	r := s.Requests
 	sc := &Schedule{trace: s.Load.Arrivals.Trace, until: s.Length(), prompt: r.Prompt, output: r.Output, work: r.Work,
-		prefix: r.Prefix, users: r.Users, fixed: s.Fixed()}
+		prefix: r.Prefix, users: r.Users, fixed: s.Fixed(), idempotent: Idempotent(r.Method)}
 	if sc.trace != nil && len(sc.trace.rows) == 0 {
 		return nil, errors.New("making the schedule: the trace has not been read")
 	}
@@ -139,7 +140,7 @@ func (sc *Schedule) Next() (a Arrival, ok bool) {
 
 // fill draws the request of a call.
 func (sc *Schedule) fill(r *sim.Request, call int) {
-	r.Call = call
+	r.Call, r.Idempotent = call, sc.idempotent
 	r.Key = uint64(call) + 1 // no two calls ask the same
 	switch {
 	case sc.cycle > 0:

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -396,4 +397,53 @@ requests: {output: 100}
 	// 1.5s before call 1 output 100
 	// 2.25s spike call 2 output 100
 	// 2.75s spike call 3 output 100
+}
+
+// The method says whether a request may be asked twice; without one it is a POST, which may not.
+func TestMethodSaysWhatMayBeAskedTwice(t *testing.T) {
+	for method, want := range map[string]bool{
+		"": false, "POST": false, "PATCH": false, "GET": true, "HEAD": true, "PUT": true, "DELETE": true, "OPTIONS": true, "TRACE": true,
+	} {
+		requests := "{patience: 0s}"
+		if method != "" {
+			requests = "{method: " + method + ", patience: 0s}"
+		}
+		s := parse(t, "load: {arrivals: uniform, phases: [{name: a, rate: 10/s, for: 1s}]}\nrequests: "+requests)
+		for _, a := range arrivals(t, s, 1) {
+			if a.Request.Idempotent != want {
+				t.Fatalf("%q: idempotent is %v, want %v", method, a.Request.Idempotent, want)
+			}
+		}
+	}
+}
+
+func TestMostAskedKeys(t *testing.T) {
+	for _, row := range []struct {
+		keys Keys
+		n    int
+		want []uint64
+	}{
+		{Keys{}, 5, []uint64{}},
+		{Keys{S: 1, N: 1000}, 3, []uint64{1, 2, 3}},
+		{Keys{S: 1, N: 2}, 3, []uint64{1, 2}},
+		{Keys{Cycle: true, N: 2}, 3, []uint64{1, 2}},
+		{Keys{S: 1, N: 2}, 0, []uint64{}},
+	} {
+		if got := row.keys.MostAsked(row.n); !slices.Equal(got, row.want) {
+			t.Errorf("the %d most asked of %+v are %v, want %v", row.n, row.keys, got, row.want)
+		}
+	}
+	// They are what a schedule asks for most.
+	s := parse(t, "load: {phases: [{name: a, rate: 1000/s, for: 10s}]}\nrequests: {keys: {zipf: {s: 1, n: 50}}}")
+	schedule, err := s.Schedule(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[uint64]int{}
+	for a, ok := schedule.Next(); ok; a, ok = schedule.Next() {
+		asked[a.Request.Key]++
+	}
+	if most := s.Requests.Keys.MostAsked(2); asked[most[0]] <= asked[most[1]] || asked[most[1]] <= asked[10] {
+		t.Errorf("keys %v are asked %d and %d times, key 10 %d times", most, asked[most[0]], asked[most[1]], asked[10])
+	}
 }

@@ -44,9 +44,38 @@ func BenchmarkCache(b *testing.B) {
 	benchmark(b, NewCache(), mm10, load{rate: steady(9), patience: time.Hour, keys: key})
 }
 
+// A hit alone, without what carries a call: fresh, or stale while the refresh is under way.
+func BenchmarkCacheHit(b *testing.B) {
+	for _, hit := range []string{"fresh", "stale"} {
+		b.Run(hit, func(b *testing.B) {
+			w, c := sim.NewWorld(1), NewCache()
+			c.TTL, c.Stale = time.Minute, time.Minute
+			stack := c.Wrap(w, func(r sim.Request) sim.Reply { sim.Sleep(w, time.Second, r.Gone); return good })
+			w.Go(func() {
+				stack(sim.Request{})
+				if hit == "stale" {
+					sim.Sleep(w, time.Minute, nil)
+				}
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					stack(sim.Request{Call: i})
+				}
+			})
+			w.Run(sim.Forever)
+		})
+	}
+}
+
 // Three times the capacity: most attempts are retries.
 func BenchmarkBackoffInOverload(b *testing.B) {
 	benchmark(b, NewBackoff(), oneInThree, load{rate: steady(30), patience: 30 * time.Second})
+}
+
+// The same, each retry asked for.
+func BenchmarkBackoffWithABudget(b *testing.B) {
+	s := NewBackoff()
+	s.Budget = Budget{NewFinagleBudget()}
+	benchmark(b, s, oneInThree, load{rate: steady(30), patience: 30 * time.Second})
 }
 
 // A queue held at 8,000 calls: twice the capacity, a patience of 800 s, a margin that keeps workers

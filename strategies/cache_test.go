@@ -1,6 +1,7 @@
 package strategies
 
 import (
+	"fmt"
 	"math"
 	"sort"
 	"testing"
@@ -87,18 +88,20 @@ func TestCacheHitsAsCheSays(t *testing.T) {
 	}
 }
 
-// With T from insertion and no renewal, hit_i = l_i T/(1 + l_i T).
+// With T from insertion and no renewal, hit_i = l_i T/(1 + l_i T). A round of a key is one miss and the
+// calls within its ttl, so where T is drawn its mean stands in the formula: T(1 - jitter/2).
 func TestCacheHitsAsTTLSays(t *testing.T) {
 	long(t)
 	const n, rate = 1000, 100.0
 	p, key := zipf(n, 1)
 	for _, row := range []struct {
-		ttl  time.Duration
-		want float64
-	}{{10 * time.Second, .714773}, {time.Minute, .891856}} {
+		ttl    time.Duration
+		jitter sim.Share
+		want   float64
+	}{{10 * time.Second, 0, .714773}, {time.Minute, 0, .891856}, {16 * time.Second, .75, .714773}} {
 		formula := 0.0
 		for _, pi := range p {
-			l := pi * rate * row.ttl.Seconds()
+			l := pi * rate * row.ttl.Seconds() * float64(1-row.jitter/2)
 			formula += pi * l / (1 + l)
 		}
 		if math.Abs(formula-row.want) > 1e-6 {
@@ -106,24 +109,21 @@ func TestCacheHitsAsTTLSays(t *testing.T) {
 		}
 		over(12, func(seed uint64) float64 {
 			c := NewCache()
-			c.TTL = row.ttl
+			c.TTL, c.Jitter = row.ttl, row.jitter
 			records := play(t, seed, c, mmc{servers: 1, limit: -1}, load{calls: 60_000, rate: steady(rate), keys: key})
 			return share(records[30_000:], func(r record) bool { return r.Attempts == 0 })
-		}).holds(t, "hit rate at a ttl of "+row.ttl.String(), row.want)
+		}).holds(t, fmt.Sprintf("hit rate at %+v", row), row.want)
 	}
 }
 
 // One key asked at rate l, fetched in S: the service sees 1/(S + 1/l), with a ttl 1/(S + T + 1/l).
 func TestCacheFetchesOncePerFlight(t *testing.T) {
 	long(t)
-	const l, s = 3.0, 1.0
-	for _, ttl := range []time.Duration{0, 5 * time.Second} {
+	for _, row := range []struct{ l, s, ttl float64 }{{3, 1, 0}, {3, 1, 5}, {.5, 4, 0}, {1, .25, .5}} {
 		over(12, func(seed uint64) float64 {
-			c := NewCache()
-			c.TTL = ttl
-			service := mmc{servers: 10, mean: time.Second, constant: true, limit: -1}
 			const calls = 6000
-			records := play(t, seed, c, service, load{calls: calls, rate: steady(l), keys: func(float64) uint64 { return 1 }})
+			c := staleCache(row.ttl, 0)
+			records := playOneKey(t, seed, c, row.l, row.s, calls)
 			fetches := 0
 			for _, r := range records {
 				fetches += r.Attempts
@@ -133,14 +133,14 @@ func TestCacheFetchesOncePerFlight(t *testing.T) {
 				t.Fatalf("%d calls and %d fetches counted as %v", calls, fetches, got)
 			}
 			return float64(fetches) / records[calls-1].Arrived.Seconds()
-		}).holds(t, "fetches per second", 1/(s+ttl.Seconds()+1/l))
+		}).holds(t, fmt.Sprintf("fetches per second at %+v", row), 1/(row.s+row.ttl+1/row.l))
 	}
 }
 
 // Without flights the cache does, step by step, what a list does that is searched from end to end.
 func TestCacheIsItsNaiveModel(t *testing.T) {
 	type kept struct {
-		key    uint64
+		key    question
 		tokens int
 		stored time.Duration
 	}
@@ -150,13 +150,14 @@ func TestCacheIsItsNaiveModel(t *testing.T) {
 		c.Entries = rapid.IntRange(1, 5).Draw(t, "entries")
 		c.TTL = time.Duration(rapid.IntRange(0, 50).Draw(t, "ttl"))
 		c.Fallback.Age = time.Duration(rapid.IntRange(0, 80).Draw(t, "fallback"))
+		c.Private = rapid.Bool().Draw(t, "private")
 		type step struct {
-			key  uint64
+			key  question
 			wait time.Duration
 			ok   bool
 		}
 		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
-			return step{rapid.Uint64Range(0, 7).Draw(t, "key"), time.Duration(rapid.IntRange(0, 20).Draw(t, "wait")), rapid.Bool().Draw(t, "ok")}
+			return step{question{rapid.Uint64Range(0, 4).Draw(t, "key"), rapid.Uint64Range(0, 1).Draw(t, "user")}, time.Duration(rapid.IntRange(0, 20).Draw(t, "wait")), rapid.Bool().Draw(t, "ok")}
 		}), 1, 60).Draw(t, "steps")
 
 		w := sim.NewWorld(1)
@@ -173,7 +174,10 @@ func TestCacheIsItsNaiveModel(t *testing.T) {
 			for i, s := range steps {
 				sim.Sleep(w, s.wait, nil)
 				ok, fetched = s.ok, 0
-				got := stack(sim.Request{Call: i, Key: s.key})
+				got := stack(sim.Request{Call: i, Key: s.key.key, User: s.key.user})
+				if !c.Private {
+					s.key.user = 0
+				}
 
 				at := -1
 				for j, k := range model {
@@ -297,7 +301,7 @@ func TestCacheJitterSpreadsExpiry(t *testing.T) {
 		least, most := year, time.Duration(0)
 		for key := range uint64(500) {
 			stack(sim.Request{Call: int(key), Key: key})
-			kept, _ := c.answers.Peek(key)
+			kept, _ := c.answers.Peek(question{key: key})
 			least, most = min(least, kept.until), max(most, kept.until)
 		}
 		if least < 50*time.Second || least > 51*time.Second || most > 100*time.Second || most < 99*time.Second {

@@ -92,9 +92,12 @@ func ExampleCache() {
 	// call 4 ok  after 0s
 	// call 5 ok  after 0s
 	// hit_fresh 2
+	// hit_stale 0
 	// hit_joined 3
 	// hit_fallback 0
 	// miss 4
+	// refreshed 0
+	// refresh_failed 0
 }
 
 // Waits of one and two seconds, each up to 10 % longer, reach the service when it is well again.
@@ -107,9 +110,11 @@ func ExampleBackoff() {
 	// call 1 ok  after 3.1s
 	// retried 4
 	// gave_up_tries 0
+	// gave_up_budget 0
 	// gave_up_patience 0
 	// gave_up_told 0
 	// gave_up_begun 0
+	// gave_up_once 0
 }
 
 // The first layer is the outermost: two calls share one fetch, whose attempts the backoff makes.

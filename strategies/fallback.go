@@ -45,7 +45,8 @@ func (f Fallback) MarshalText() ([]byte, error) {
 
 // fallback returns the answer in place of a failed reply, or that reply if there is none. The age of
 // a good answer counts from when it was stored, however often it was given out.
-func (c *Cache) fallback(key uint64, now time.Duration, failed sim.Reply) sim.Reply {
+func (c *Cache) fallback(asked question, failed sim.Reply) sim.Reply {
+	now := c.env.Now()
 	if c.Fallback.Canned {
 		c.counts.fallback++
 		return sim.Reply{Outcome: sim.Degraded, Reason: "fallback", First: now}
@@ -53,12 +54,10 @@ func (c *Cache) fallback(key uint64, now time.Duration, failed sim.Reply) sim.Re
 	if c.Fallback.Age == 0 {
 		return failed
 	}
-	last, ok := c.answers.Peek(key)
+	last, ok := c.answers.Peek(asked)
 	if !ok || now-last.stored > c.Fallback.Age {
 		return failed
 	}
 	c.counts.fallback++
-	reply := last.reply
-	reply.Outcome, reply.Reason, reply.First = sim.Degraded, "fallback", now
-	return reply
+	return last.degraded("fallback", now)
 }

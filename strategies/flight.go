@@ -10,10 +10,11 @@ import "github.com/headroom-dev/headroom/sim"
 // rest wait on. Waking all of them to find a new leader would cost the square of their number where a
 // busy key meets a service that is down.
 type flight struct {
-	key    uint64
-	line   sim.Chain[*rider]
-	gone   *sim.Signal // fires when nobody waits for the fetch under way
-	leader *rider      // who gets its failure; nil once that one has left
+	asked     question
+	line      sim.Chain[*rider]
+	gone      *sim.Signal // fires when nobody waits for the fetch under way; nil before the first that somebody leads
+	leader    *rider      // who gets its failure; nil once that one has left, and of a refresh
+	refreshes bool        // the fetch under way is a refresh, which goes on though nobody waits
 }
 
 // A rider is one call that waits for a flight.
@@ -26,21 +27,21 @@ type rider struct {
 }
 
 // share answers r by the flight for its key, which it leads if there is none.
-func (c *Cache) share(env sim.Env, fetch sim.Handler, r sim.Request) sim.Reply {
-	me, entered := new(rider), env.Now()
-	f, joined := c.flights[r.Key]
+func (c *Cache) share(asked question, r sim.Request) sim.Reply {
+	me, entered := new(rider), c.env.Now()
+	f, joined := c.flights[asked]
 	if !joined {
-		f = &flight{key: r.Key}
-		c.flights[r.Key] = f
+		f = &flight{asked: asked}
+		c.flights[asked] = f
 	}
 	me.place.Of = me
 	f.line.Join(&me.place)
 	defer c.leave(f, me) // also when the run ends under it
 	if !joined {
-		c.launch(env, fetch, f, me, r)
+		c.launch(f, me, r)
 	}
 	for {
-		if !env.Await(sim.Forever, &me.turn, r.Gone) {
+		if !c.env.Await(sim.Forever, &me.turn, r.Gone) {
 			leads := f.leader == me
 			c.leave(f, me)
 			if !leads || f.line.First() != nil {
@@ -49,17 +50,18 @@ func (c *Cache) share(env sim.Env, fetch sim.Handler, r sim.Request) sim.Reply {
 			// The fetch was for this call alone, so its Gone has fired too, and it returns in this very
 			// instant: its reply says what the call was waiting for, and its attempt is over before
 			// the call is.
-			env.Await(sim.Forever, &me.turn, nil)
+			c.env.Await(sim.Forever, &me.turn, nil)
 			return me.reply
 		}
 		if me.lands {
 			break
 		}
 		joined, me.turn = false, sim.Signal{}
-		c.launch(env, fetch, f, me, r)
+		c.launch(f, me, r)
 	}
-	if joined && me.reply.Outcome == sim.OK {
+	if joined && (me.reply.Outcome == sim.OK || me.reply.Outcome == sim.Degraded) {
 		c.counts.joined++
+		me.reply.Work = 0 // its leader's
 	}
 	if me.reply.First > 0 {
 		me.reply.First = max(me.reply.First, entered) // it may have come before this call did
@@ -68,7 +70,7 @@ func (c *Cache) share(env sim.Env, fetch sim.Handler, r sim.Request) sim.Reply {
 }
 
 // launch starts a fetch that me leads with its own request.
-func (c *Cache) launch(env sim.Env, fetch sim.Handler, f *flight, me *rider, r sim.Request) {
+func (c *Cache) launch(f *flight, me *rider, r sim.Request) {
 	gone := new(sim.Signal)
 	f.gone, f.leader = gone, me
 	if token := r.Token; token != nil {
@@ -79,8 +81,8 @@ func (c *Cache) launch(env sim.Env, fetch sim.Handler, f *flight, me *rider, r s
 		}
 	}
 	r.Gone = gone
-	env.Go(func() {
-		reply := fetch(r)
+	c.env.Go(func() {
+		reply := c.fetch(r)
 		if gone.Fired() {
 			me.answer(reply) // nobody waits any more but, if it was the last to leave, the leader
 			return
@@ -92,7 +94,7 @@ func (c *Cache) launch(env sim.Env, fetch sim.Handler, f *flight, me *rider, r s
 // land hands out what a fetch brought: an answer to all, a failure to its leader.
 func (c *Cache) land(f *flight, reply sim.Reply) {
 	if reply.Outcome == sim.OK || reply.Outcome == sim.Degraded {
-		delete(c.flights, f.key)
+		delete(c.flights, f.asked)
 		for place := f.line.First(); place != nil; place = place.Next() {
 			place.Of.answer(reply)
 		}
@@ -105,13 +107,13 @@ func (c *Cache) land(f *flight, reply sim.Reply) {
 	}
 	next := f.line.First()
 	if next == nil {
-		delete(c.flights, f.key)
+		delete(c.flights, f.asked)
 		return
 	}
 	next.Of.turn.Fire() // to lead; it stays in the line, at its head
 }
 
-// leave takes a call out of its flight. The last one takes the flight with it.
+// leave takes a call out of its flight. The last one takes the flight with it, unless that is a refresh.
 func (c *Cache) leave(f *flight, me *rider) {
 	if me.lands || me.left {
 		return
@@ -121,8 +123,8 @@ func (c *Cache) leave(f *flight, me *rider) {
 		f.leader = nil
 	}
 	me.place.Leave()
-	if f.line.First() == nil {
-		delete(c.flights, f.key)
+	if f.line.First() == nil && !f.refreshes {
+		delete(c.flights, f.asked)
 		f.gone.Fire()
 	}
 }

@@ -11,7 +11,7 @@ import (
 // A Jitter says how waits are spread, so that callers that failed together do not come back together.
 // Its text is
 //
-//	jitter  = "none" | "full" | "equal" | "decorrelated" | [ "-" | "+-" ] percent
+//	jitter  = "none" | "full" | "full-below-cap" | "equal" | "decorrelated" | [ "-" | "+-" ] percent
 //	percent = number "%"
 //
 // where a bare percentage lengthens a wait by up to so much, "-" shortens it, "+-" does either. The
@@ -28,6 +28,7 @@ type JitterKind uint8
 const (
 	JitterNone         JitterKind = iota
 	JitterFull                    // anything between 0 and the wait
+	JitterBelowCap                // the same, but the cap itself for a wait that the cap cut
 	JitterEqual                   // between half of the wait and the wait
 	JitterDecorrelated            // between the base and three times the wait before
 	JitterAdded                   // up to Percent longer
@@ -35,7 +36,7 @@ const (
 	JitterAround                  // up to Percent longer or shorter
 )
 
-var jitterWords = []string{JitterNone: "none", JitterFull: "full", JitterEqual: "equal", JitterDecorrelated: "decorrelated"}
+var jitterWords = []string{JitterNone: "none", JitterFull: "full", JitterBelowCap: "full-below-cap", JitterEqual: "equal", JitterDecorrelated: "decorrelated"}
 
 var jitterSigns = []struct {
 	sign    string
@@ -47,7 +48,7 @@ var jitterSigns = []struct {
 	{"", JitterAdded, 1000},
 }
 
-const jitterAllowed = "none, full, equal, decorrelated, or a percentage: 10%, -25%, +-20%"
+const jitterAllowed = "none, full, full-below-cap, equal, decorrelated, or a percentage: 10%, -25%, +-20%"
 
 // UnmarshalText reads a jitter.
 func (j *Jitter) UnmarshalText(text []byte) error {

@@ -2,6 +2,7 @@ package strategies
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,11 @@ func kinds() []Entry {
 		Entry{"stack resilient", "", func() Strategy { return Stack(NewCache(), NewBackoff(), NewPooled()) }},
 		Entry{"stack queued", "", func() Strategy { return Stack(NewCache(), NewAsyncQueue(), NewBackoff()) }},
 		Entry{"stack twice", "", func() Strategy { return Stack(NewBackoff(), NewPooled(), NewBackoff(), NewPooled()) }},
+		Entry{"backoff budgeted", "", func() Strategy {
+			b := NewBackoff()
+			b.Budget, b.Clients = Budget{NewEnvoyBudget()}, 3
+			return b
+		}},
 		Entry{"stack of nothing", "", func() Strategy { return Stack() }},
 	)
 }
@@ -219,7 +225,7 @@ func TestIdleServiceAnswersAll(t *testing.T) {
 		}
 		if g, ok := s.(Gauged); ok {
 			for _, gauge := range g.Gauges() {
-				if level := gauge.Read(); level != 0 && gauge.Name != "cache entries" {
+				if level := gauge.Read(); level != 0 && !strings.HasPrefix(gauge.Name, "cache ") {
 					t.Errorf("%s: %s is %v after the run, want 0", kind.Name, gauge.Name, level)
 				}
 			}
@@ -241,7 +247,7 @@ func TestWorldAndWallAgree(t *testing.T) {
 	}
 	cache := func() *Cache {
 		c := NewCache()
-		c.Entries, c.TTL, c.Jitter, c.Fallback = 100, 2*time.Second, .3, Fallback{Age: 5 * time.Second}
+		c.Entries, c.TTL, c.Jitter, c.Stale, c.Fallback = 100, 2*time.Second, .3, 700*time.Millisecond, Fallback{Age: 5 * time.Second}
 		return c
 	}
 	queue := func() *AsyncQueue {
@@ -258,6 +264,11 @@ func TestWorldAndWallAgree(t *testing.T) {
 		{"async-queue", func() Strategy { return queue() }},
 		{"cache", func() Strategy { return cache() }},
 		{"backoff", func() Strategy { return backoff() }},
+		{"backoff with a budget", func() Strategy {
+			b := backoff()
+			b.Budget = Budget{NewFinagleBudget()}
+			return b
+		}},
 		{"stack", func() Strategy {
 			return Stack(cache(), backoff(), &Pooled{Size: 8, Wait: 300 * time.Millisecond})
 		}},

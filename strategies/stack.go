@@ -33,6 +33,8 @@ var (
 	_ Patient  = (*stack)(nil)
 	_ Counting = (*stack)(nil)
 	_ Gauged   = (*stack)(nil)
+	_ Warming  = (*stack)(nil)
+	_ Warning  = (*stack)(nil)
 )
 
 // Wrap wraps the innermost layer first.
@@ -88,10 +90,17 @@ func (s *stack) Patience(r sim.Request, own time.Duration) time.Duration {
 	return longest
 }
 
-// Counts are those of all layers, the outermost first.
+// Counts are those of all layers, the outermost first; those of the second layer of a kind have " 2"
+// behind their names, so that the hits of two caches can be told apart.
 func (s *stack) Counts(add func(name string, n int64)) {
-	for _, layer := range s.layers {
-		if c, ok := layer.(Counting); ok {
+	for i, layer := range s.layers {
+		c, ok := layer.(Counting)
+		if !ok {
+			continue
+		}
+		if n := s.ordinal(i); n > 1 {
+			c.Counts(func(name string, count int64) { add(fmt.Sprintf("%s %d", name, n), count) })
+		} else {
 			c.Counts(add)
 		}
 	}
@@ -111,6 +120,37 @@ func (s *stack) Gauges() []sim.Gauge {
 				gauge.Name = fmt.Sprintf("%s %d", gauge.Name, n)
 			}
 			all = append(all, gauge)
+		}
+	}
+	return all
+}
+
+// Wanted is the most that any layer wants.
+func (s *stack) Wanted() int {
+	most := 0
+	for _, layer := range s.layers {
+		if w, ok := layer.(Warming); ok {
+			most = max(most, w.Wanted())
+		}
+	}
+	return most
+}
+
+// Fill brings the answers to every layer, which takes as many as it wants.
+func (s *stack) Fill(keys []uint64, answer sim.Reply) {
+	for _, layer := range s.layers {
+		if w, ok := layer.(Warming); ok {
+			w.Fill(keys, answer)
+		}
+	}
+}
+
+// Warnings are those of all layers.
+func (s *stack) Warnings(live bool) []string {
+	var all []string
+	for _, layer := range s.layers {
+		if w, ok := layer.(Warning); ok {
+			all = append(all, w.Warnings(live)...)
 		}
 	}
 	return all

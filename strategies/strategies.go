@@ -68,7 +68,7 @@ type Patient interface {
 // Counting is a strategy that counts what it decides.
 type Counting interface {
 	// Counts calls add with each kind of decision and how often it was taken, in a fixed order, the
-	// kinds that never occurred included. Two layers of one kind add the same names: sum them.
+	// kinds that never occurred included.
 	Counts(add func(name string, n int64))
 }
 
@@ -76,4 +76,19 @@ type Counting interface {
 type Gauged interface {
 	// Gauges returns them, once Wrap has been called.
 	Gauges() []sim.Gauge
+}
+
+// Warming is a strategy that wants to know answers before the start.
+type Warming interface {
+	// Wanted returns of how many of the most asked keys it wants them; 0 is none.
+	Wanted() int
+	// Fill brings those keys, the most asked first, and the one answer that stands for all of theirs, once
+	// Wrap has been called.
+	Fill(keys []uint64, answer sim.Reply)
+}
+
+// Warning is a strategy that warns of settings which a run cannot honour.
+type Warning interface {
+	// Warnings returns a sentence for each; live says whether calls go to a real target.
+	Warnings(live bool) []string
 }

@@ -135,7 +135,11 @@ func (d *driver) ask(n *note) {
 	}
 	r := c.request
 	r.Gone = &d.cut
+	if e := d.endpoint; e != nil && len(e.targets) > 0 {
+		r.Idempotent = e.targets[e.TargetOf(r.Call)].safe
+	}
 	n.reply = sim.Within(d.wall, left, d.stack, r)
+	c.ended = true // in the turn: what goes on without the call must not meet its record
 	// The attempts' own context ends with hard, and may be quicker than the signal.
 	n.cut = d.hard.Err() != nil && n.reply.Outcome != sim.OK && n.reply.Outcome != sim.Degraded
 }

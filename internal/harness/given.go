@@ -75,7 +75,7 @@ func tightest(o *report.Objective) time.Duration {
 }
 
 // given is all of a result that is known before the first call.
-func (p *Plan) given(o Options) (report.Result, error) {
+func (p *Plan) given(o Options, contenders []Contender) (report.Result, error) {
 	effective, err := p.EffectiveJSON()
 	if err != nil {
 		return report.Result{}, fmt.Errorf("writing the effective scenario: %w", err)
@@ -100,6 +100,7 @@ func (p *Plan) given(o Options) (report.Result, error) {
 	if o.Live == nil {
 		r.Warnings = append(slices.Clone(r.Warnings), p.unverified()...)
 	}
+	r.Warnings = append(slices.Clone(r.Warnings), p.unhonoured(contenders, o.Live != nil)...)
 	if own := p.Scenario.Requests.Patience; own > 0 {
 		s := own.Seconds()
 		r.PatienceS = &s

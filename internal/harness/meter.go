@@ -16,9 +16,11 @@ type call struct {
 	intended time.Duration
 	patience time.Duration // the scenario's own
 	sent     time.Duration // when the first attempt was sent; -1 before
-	attempts int
-	first    sim.Outcome // how the first attempt ended
-	answered bool        // the first attempt has ended
+	attempts int           // made for it
+	made     int           // made with its request, also for others: the number of the next
+	first    sim.Outcome   // how the first attempt ended
+	answered bool          // the first attempt has ended
+	ended    bool          // nothing above changes any more
 }
 
 func newCall(a scenarios.Arrival, patience time.Duration, b *book) *call {
@@ -35,6 +37,11 @@ func (c *call) set(a *scenarios.Arrival, patience time.Duration, b *book) {
 
 // meter is the Handler just inside the strategy: whatever the strategy does, each attempt passes
 // here and is counted, so no strategy can miscount its own.
+//
+// A strategy may go on with a call's request for others: it refreshes an answer that the call did not wait
+// for, or fetches one for those who wait on after the call has left. Such an attempt is counted with its
+// cause, in the phase of the call and at its cost, as any other; but it is not an attempt of that call,
+// whose record may be written already.
 func meter(env sim.Env, next sim.Handler, b *book) sim.Handler {
 	return func(r sim.Request) sim.Reply {
 		c, ok := r.Payload.(*call)
@@ -42,14 +49,19 @@ func meter(env sim.Env, next sim.Handler, b *book) sim.Handler {
 			return next(r) // work of the strategy's own, for no call of the schedule
 		}
 		now := env.Now()
-		r.Attempt = c.attempts
+		r.Attempt = c.made
+		c.made++
+		b.attempt(c.phase, r.Cause, now)
+		if c.ended || r.Cause == sim.Refresh {
+			return next(r)
+		}
+		first := c.attempts == 0
 		c.attempts++
-		if c.sent < 0 {
+		if first {
 			c.sent = now
 		}
-		b.attempt(c.phase, r.Cause, now)
 		reply := next(r)
-		if r.Attempt == 0 {
+		if first && !c.ended {
 			c.first, c.answered = reply.Outcome, true
 		}
 		return reply

@@ -135,7 +135,7 @@ type runner struct {
 func newRunner(ctx context.Context, p *Plan, contenders []Contender, o Options) (*runner, error) {
 	r := &runner{ctx: ctx, plan: p, contenders: contenders, options: o}
 	var err error
-	if r.given, err = p.given(o); err != nil {
+	if r.given, err = p.given(o, contenders); err != nil {
 		return nil, err
 	}
 	r.config = p.config(o.Live)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/headroom-dev/headroom/scenarios"
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
@@ -23,6 +24,7 @@ type target struct {
 	name     string          // method and URL without secrets
 	requests []*http.Request // one for each base URL, one alone where the target names its own host; cloned, never sent
 	urls     []string        // of each, without secrets
+	safe     bool            // to ask twice, by its method or because it carries a key that makes it so
 	body     []byte          // nil: none, or made from the arrival
 }
 
@@ -204,6 +206,7 @@ func (e *Endpoint) addTarget(t vegeta.Target, bases []*url.URL) error {
 		if err != nil {
 			return err
 		}
+		one.safe = scenarios.Idempotent(method) || r.Header.Get("Idempotency-Key") != ""
 		one.requests = append(one.requests, r)
 		one.urls = append(one.urls, RedactURL(r.URL.String()))
 		e.addOrigin(r.URL)

@@ -81,6 +81,7 @@ func newVirtual(ctx context.Context, p *Plan, st strategies.Strategy, seed uint6
 	v.stop, v.tries = service.Stop, service.Tries
 	v.link = p.Network.Start(v.world, service.Handle)
 	v.carry = st.Wrap(v.world, meter(v.world, v.link.Handle, v.book))
+	fill(st, p.Scenario)
 	v.gauges = append(v.gauges, service.Gauges...)
 	if g, ok := st.(strategies.Gauged); ok {
 		v.gauges = append(v.gauges, g.Gauges()...)
@@ -193,6 +194,7 @@ func (c *virtualCall) run() {
 		left = c.intended + p - v.world.Now()
 	}
 	reply := sim.Within(v.world, left, v.carry, c.request)
+	c.ended = true
 	v.open--
 	v.add(c.record(v.world.Now(), reply))
 	v.idle()

@@ -27,7 +27,8 @@ type Plot struct {
 // a run of one short phase still has its page.
 func Plots(r *Result) []Plot {
 	var all []Plot
-	for _, plot := range []func(*Result) (Plot, bool){plotRates, plotLatency, plotOutcomes, plotReplicas, plotCurve, plotSides} {
+	for _, plot := range []func(*Result) (Plot, bool){plotRates, plotLatency, plotOutcomes, plotQueue, plotAttempts, plotReplicas, plotHeat,
+		plotCurve, plotForest, plotSides} {
 		if p, ok := plot(r); ok {
 			all = append(all, p)
 		}

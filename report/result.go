@@ -199,6 +199,7 @@ type Series struct {
 	P99MS        []*float64           `json:"p99_ms"`
 	MaxMS        []*float64           `json:"max_ms"`
 	Gauges       []Gauge              `json:"gauges"`
+	Heat         *Heat                `json:"heat,omitempty"` // null without an ok call
 }
 
 // A Run is the row of one seed: what intervals and pairs are computed from.

@@ -107,7 +107,7 @@ func (p *page) opening() {
 
 func (p *page) closing() {
 	p.raw("</main>\n")
-	p.data()
+	p.data(p.r.liveCharts(p.r.liveLimit()))
 	p.raw("<!--\nuPlot 1.6.32\n" + uPlotLicence + "-->\n")
 	p.raw("<script>\n" + uPlotScript + "</script>\n<script>\n" + pageScript + "</script>\n</body>\n</html>\n")
 }

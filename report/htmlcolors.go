@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image/color"
 	"strings"
+
+	"gonum.org/v1/plot/vg"
 )
 
 // A tone is a colour of the page, by day and by night.
@@ -74,11 +76,20 @@ func themed(svg string) string {
 }
 
 // toneOf is the name of the tone that a colour of the plots has; "ink" for one that has none.
-func toneOf(c color.NRGBA) string {
+func toneOf(c color.Color) string {
 	for _, t := range tones {
-		if t.light.R == c.R && t.light.G == c.G && t.light.B == c.B {
+		if c == color.Color(t.light) {
 			return t.name
 		}
 	}
 	return "ink"
+}
+
+// dashOf are a plot's dashes in pixels of a page.
+func dashOf(dashes []vg.Length) []float64 {
+	var px []float64
+	for _, d := range dashes {
+		px = append(px, float64(d)*4/3)
+	}
+	return px
 }

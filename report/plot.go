@@ -60,6 +60,7 @@ func (p Plot) accessible(svg string) string {
 		id, html.EscapeString(p.Title), id, html.EscapeString(p.Desc))
 	svg = svg[:end] + names + svg[end:]
 	return strings.NewReplacer(
+		"<image ", `<image preserveAspectRatio="none" style="image-rendering:pixelated" `, // or it keeps the shape of its pixels
 		"font-family:Liberation Sans;font-variant:normal;", "",
 		"font-weight:normal;font-style:normal;", "",
 		"font-style:normal;", "",

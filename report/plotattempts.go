@@ -9,7 +9,8 @@ import (
 )
 
 // plotAttempts draws attempts per offered call over time, a panel for each strategy on one scale, with
-// a line at 1: above it clients add to the load.
+// a line at 1: above it clients add to the load. The axis is logarithmic: a storm of retries reaches 30,
+// and a queue that holds calls back sends a tenth.
 func plotAttempts(r *Result) (Plot, bool) {
 	end := r.end()
 	n, note := r.shown()
@@ -30,11 +31,9 @@ func plotAttempts(r *Result) (Plot, bool) {
 	for i, points := range all {
 		p := newPanel()
 		setTime(p, end, i >= n-panelColumns(n))
-		p.Y.Min, p.Y.Max = 0, roundUp(math.Max(1.5, most*1.03))
-		p.Y.Tick.Marker = linearTicks(p.Y.Max, 4, plainNumber)
-		if i%panelColumns(n) == 0 {
-			p.Y.Label.Text = "attempts per call"
-		}
+		p.Y.Min, p.Y.Max = leastRatio, ratioTop(most)
+		p.Y.Scale = plot.LogScale{}
+		p.Y.Tick.Marker = ratioTicks(p.Y.Max)
 		line := looks[i].line()
 		line.Dashes = nil
 		one := []point{{0, 1}, {end, 1}}
@@ -49,6 +48,21 @@ func plotAttempts(r *Result) (Plot, bool) {
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(n)),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },
 	}, true
+}
+
+// leastRatio is where the axis of attempts per call begins.
+const leastRatio = 0.1
+
+// ratioTop is where it ends.
+func ratioTop(most float64) float64 { return math.Min(mostMillis, math.Max(10, most*1.15)) }
+
+// ratioTicks labels powers of ten.
+func ratioTicks(most float64) plot.ConstantTicks {
+	var ticks plot.ConstantTicks
+	for e := -1; math.Pow10(e) <= most; e++ {
+		ticks = append(ticks, plot.Tick{Value: math.Pow10(e), Label: plainNumber(math.Pow10(e))})
+	}
+	return ticks
 }
 
 // amplification returns attempts per offered call as a line of at most limit steps; a gap where no call

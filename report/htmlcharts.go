@@ -33,7 +33,14 @@ func (p *page) figure(plot Plot, numbers *grid) {
 	p.raw(fmt.Sprintf("<figure id=\"chart-%s\" aria-labelledby=\"chart-%s-h\">\n<h3 id=\"chart-%s-h\">", plot.Name, plot.Name, plot.Name))
 	p.text(plot.Title)
 	p.raw("</h3>\n<div class=\"svg\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">\n" + svg + "</div>\n<div class=\"live\" hidden></div>\n")
-	p.element("figcaption", plot.Desc)
+	p.raw("<figcaption>")
+	p.text(plot.Desc)
+	if plot.Note != "" { // the picture has it, too
+		p.raw(" <span class=\"with-live\">")
+		p.text(plot.Note)
+		p.raw("</span>")
+	}
+	p.raw("</figcaption>\n")
 	if numbers != nil && len(numbers.rows) > 0 {
 		p.raw("<details>\n<summary>The numbers of this chart</summary>\n")
 		p.table(plot.Title, numbers)

@@ -37,6 +37,7 @@ type (
 	}
 	liveBound struct {
 		At    float64 `json:"at"`
+		To    float64 `json:"to,omitempty"` // how far right it goes; 0: all the way
 		Label string  `json:"label"`
 	}
 	livePanel struct {

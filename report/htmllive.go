@@ -139,7 +139,7 @@ func (c *liveChart) millis(r *Result, lines [][]point) {
 	setMillis(p, least, most)
 	c.Min, c.Max = p.Y.Min, p.Y.Max
 	if bound >= c.Min && bound <= c.Max {
-		c.Bound = &liveBound{bound, "objective: " + name + " <= " + plainMillis(bound)}
+		c.Bound = &liveBound{At: bound, Label: "objective: " + name + " <= " + plainMillis(bound)}
 	}
 }
 
@@ -193,7 +193,7 @@ func (r *Result) liveQueue(n, limit int) liveChart {
 }
 
 func (r *Result) liveAttempts(n, limit int) liveChart {
-	c := liveChart{Name: "attempts", Kind: "time", Unit: "x", Log: true, Steps: true, Min: leastRatio, Bound: &liveBound{1, "one attempt per call"}}
+	c := liveChart{Name: "attempts", Kind: "time", Unit: "x", Log: true, Steps: true, Min: leastRatio, Bound: &liveBound{At: 1, Label: "one attempt per call"}}
 	looks := r.looks()
 	for i := range n {
 		s := &r.Strategies[i].Series
@@ -301,6 +301,9 @@ func (r *Result) liveCurve(_, limit int) liveChart {
 	if len(p.X) > 1 {
 		c.Panels = []livePanel{p}
 		c.millis(r, lines)
+		if c.Bound != nil {
+			c.Bound.To = r.Objective.boundTo()
+		}
 	}
 	return c
 }

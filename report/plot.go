@@ -19,6 +19,7 @@ type Plot struct {
 	Name          string    // its file without the ending
 	Title         string    // ASCII: the faces have few other glyphs, and PNG drops those silently
 	Desc          string    // how to read it, in one sentence, for those who cannot see it
+	Note          string    // what stands below the panels; "" for nothing
 	Width, Height vg.Length // its size
 	Draw          func(draw.Canvas)
 }

@@ -43,7 +43,7 @@ func plotAttempts(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "attempts", Title: f.title,
+		Name: "attempts", Title: f.title, Note: f.note,
 		Desc:  "Attempts sent per offered call over time for each strategy; above the dashed line at 1 the clients multiply the load.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(n)),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },

@@ -62,7 +62,7 @@ func plotForest(r *Result) (Plot, bool) {
 		return Plot{}, false
 	}
 	return Plot{
-		Name: "differences", Title: f.title,
+		Name: "differences", Title: f.title, Note: f.note,
 		Desc:  "Difference of each strategy to " + r.Strategies[0].Name + " with its 95 % interval, paired by seed; an interval across the dashed line shows no difference.",
 		Width: plotWidth, Height: f.height() + 20 + 30 + 24*vg.Length(len(rows)),
 		Draw: func(c draw.Canvas) {

@@ -84,7 +84,7 @@ func plotHeat(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "spread", Title: f.title,
+		Name: "spread", Title: f.title, Note: f.note,
 		Desc:  "Each cell is the number of ok calls that began at that time and took that long, on a logarithmic axis; two bands are two kinds of answers.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(len(panels))),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },

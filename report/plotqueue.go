@@ -88,7 +88,7 @@ func plotQueue(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "queue", Title: f.title,
+		Name: "queue", Title: f.title, Note: f.note,
 		Desc:  "Calls held by the client, in flight, and waiting or running at the service, over time for each strategy, on a logarithmic axis: where the waiting happens.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(n)),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },

@@ -81,7 +81,7 @@
     c.setLineDash([5 * px, 4 * px]);
     c.beginPath();
     c.moveTo(left, y);
-    c.lineTo(left + width, y);
+    c.lineTo(chart.bound.to ? Math.min(left + width, u.valToPos(chart.bound.to, "x", true)) : left + width, y);
     c.stroke();
     c.font = fontOf(10.5);
     c.textAlign = "left";
@@ -115,6 +115,7 @@
     for (let i = all.length - 1; i >= 0; i--, floor -= apart) all[i].y = Math.min(all[i].y, floor);
     c.save();
     c.font = fontOf(11);
+    c.textAlign = "left";
     c.textBaseline = "middle";
     for (const t of all) {
       c.strokeStyle = tone(t.tone);
@@ -188,7 +189,9 @@
     }
     const at = chart.kind === "nines" ? percentile(u.data[0][k]) : clock(u.data[0][k]);
     const last = panel.lines[0].values.length - 1;
-    return at + ": " + panel.lines.filter((_, i) => shown[i]).map(l => (l.label + " " + show(chart.unit, l.values[Math.min(k, last)]))).join(" · ");
+    return at + ": " + panel.lines
+      .filter((l, i) => shown[i] && !(chart.stacked && !l.values[Math.min(k, last)])) // of ten outcomes most are 0
+      .map(l => l.label + " " + show(chart.unit, l.values[Math.min(k, last)])).join(" · ");
   }
 
   let zooming = false;
@@ -229,14 +232,14 @@
     const plotAt = make("div", { className: "canvas", tabIndex: 0 });
     plotAt.setAttribute("role", "group");
     plotAt.setAttribute("aria-label", (panel.name || "All strategies") + ": arrow keys read the values, plus and minus zoom");
-    const box = make("div", { className: "panel" }, ...(panel.name ? [head] : []), out, plotAt);
+    const box = make("div", { className: "panel" }, make("div", { className: "panel-head" }, ...(panel.name ? [head] : []), out), plotAt);
     const order = panel.lines.map((_, i) => i);
     if (chart.stacked) order.reverse();
     const stepped = uPlot.paths.stepped({ align: 1 });
     const overTime = chart.kind !== "nines";
     const u = new uPlot({
       width, height: chart.kind === "nines" ? 360 : 190,
-      padding: [overTime ? 18 : 10, chart.kind === "nines" ? 92 : chart.ends ? 34 : 8, 0, 0],
+      padding: [overTime ? 18 : 10, chart.kind === "nines" ? 92 : 34, 0, 0],
       legend: { show: false },
       cursor: {
         y: false, points: { size: 7 }, drag: { x: true, y: false, setScale: true },
@@ -325,6 +328,12 @@
       });
       bar.append(b);
     }
+    if (chart.kind === "heat") [0, 5, 9].forEach(i => {
+      const s = make("span", { className: "sample" });
+      s.style.cssText = "height: 10px; background: " + viridis[i];
+      const calls = Math.round(Math.pow(chart.most, i / 9));
+      bar.append(make("span", {}, s, i === 0 ? "1 call" : i === 5 ? "about " + plain(+calls.toPrecision(2)) : plain(calls) + " calls in a cell"));
+    });
     const whole = make("button", { type: "button", className: "whole", textContent: "Show all of it", disabled: true });
     whole.addEventListener("click", () => zoom(0, data.end));
     if (chart.kind !== "nines") bar.append(whole);

@@ -77,7 +77,7 @@ func renamed() *Result {
 // many are Results of every shape that plots must carry.
 func many() map[string]*Result {
 	return map[string]*Result{"spike": spikeResult(), "live": liveResult(), "an hour": longResult(6), "twelve strategies": longResult(12), "thirty strategies": longResult(30),
-		"one second": oneSecond(), "renamed": renamed(), "one strategy": longResult(1), "nothing": {}}
+		"one second": oneSecond(), "heated": heated(longResult(12)), "heated spike": heated(spikeResult()), "renamed": renamed(), "one strategy": longResult(1), "nothing": {}}
 }
 
 func TestPlotsAreWholeAndSmall(t *testing.T) {

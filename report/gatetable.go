@@ -18,6 +18,20 @@ func showIn(unit string, x *float64) string {
 	return significant(*x)
 }
 
+// showLimitIn writes the limit of a gate as it was meant: 500 ms, 85 %.
+func showLimitIn(unit string, x *float64) string {
+	if x == nil {
+		return noData
+	}
+	switch unit {
+	case "ms":
+		return plainMillis(*x)
+	case "share":
+		return plainPercent(*x)
+	}
+	return showIn(unit, x)
+}
+
 // showIntervalIn writes an interval in the unit of its value: [774, 851].
 func showIntervalIn(unit string, x *float64, ci *Interval) string {
 	if x == nil || ci == nil {
@@ -63,7 +77,7 @@ func (r *Result) gateGrid() *grid {
 			why = noData
 		}
 		g.add(gate.Expr, showIn(gate.Unit, gate.Measured), showIntervalIn(gate.Unit, gate.Measured, gate.CI),
-			showIn(gate.Unit, gate.Limit), margin, gate.verdictWord(), why)
+			showLimitIn(gate.Unit, gate.Limit), margin, gate.verdictWord(), why)
 	}
 	return g
 }

@@ -11,21 +11,15 @@ func (p *page) answer() {
 	r := p.r
 	p.raw("<section id=\"result\" aria-labelledby=\"finding\">\n")
 	p.element("p class=\"run\"", r.title())
-	main, rest, _ := strings.Cut(Finding(r), "; ")
+	main, rest := r.headline()
 	p.raw("<h1 id=\"finding\">")
 	if word, class := r.verdictBadge(); word != "" {
 		p.raw("<strong class=\"verdict " + class + "\">" + word + "</strong> ")
 	}
-	if rest != "" {
-		main += "."
-	}
 	p.text(main)
 	p.raw("</h1>\n")
 	if rest != "" {
-		p.element("p class=\"rest\"", capital(rest))
-	}
-	if line := r.gateLine(); line != "" {
-		p.element("p class=\"gateline\"", line)
+		p.element("p class=\"rest\"", rest)
 	}
 	p.table("Gates", r.gateGrid())
 	p.gateWarnings()
@@ -44,6 +38,19 @@ func (p *page) answer() {
 		p.raw("</div>\n")
 	}
 	p.raw("</section>\n")
+}
+
+// headline is the sentence at the top, and what stands below it in smaller letters: with gates their
+// verdict and the finding, without the finding's main clause and its others.
+func (r *Result) headline() (main, rest string) {
+	if len(r.Gates) > 0 {
+		return capital(r.kind()) + ": " + r.gateLine(), Finding(r)
+	}
+	main, rest, more := strings.Cut(Finding(r), "; ")
+	if more {
+		main += "."
+	}
+	return main, capital(rest)
 }
 
 // verdictBadge is the verdict in a word, and the class of its colour; "" without gates.
@@ -68,9 +75,6 @@ func (r *Result) verdictBadge() (word, class string) {
 
 // gateLine says how many of the gates pass and by what the first failing one was broken.
 func (r *Result) gateLine() string {
-	if len(r.Gates) == 0 {
-		return ""
-	}
 	passed := 0
 	for i := range r.Gates {
 		if r.Gates[i].Verdict == Pass {
@@ -85,7 +89,7 @@ func (r *Result) gateLine() string {
 			text += " " + ci
 		}
 		if g.Limit != nil {
-			text += ", limit " + showIn(g.Unit, g.Limit)
+			text += ", limit " + showLimitIn(g.Unit, g.Limit)
 		}
 		break
 	}

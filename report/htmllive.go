@@ -178,7 +178,7 @@ func (r *Result) liveQueue(n, limit int) liveChart {
 				continue
 			}
 			of = points
-			l := liveLine{Label: levelLines[j].label, Tone: toneOf(levelLines[j].style.Color), Width: 1.5, Dash: dashOf(levelLines[j].style.Dashes)}
+			l := liveLine{Label: levelLines[j].short, Tone: toneOf(levelLines[j].style.Color), Width: 1.5, Dash: dashOf(levelLines[j].style.Dashes)}
 			if j == 0 {
 				l.Tone, l.Fill, l.Width = toneOf(looks[i].color), true, 2
 			}

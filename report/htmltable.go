@@ -35,8 +35,11 @@ func (p *page) table(caption string, g *grid) {
 // cell writes one cell: words to the left, numbers to the right.
 func (p *page) cell(tag string, words bool, text string) {
 	name, _, _ := strings.Cut(tag, " ")
-	if words {
+	switch {
+	case words:
 		tag += " class=\"w\""
+	case strings.HasPrefix(text, "FAIL"):
+		tag += " class=\"bad\"" // the word says it, the colour repeats it
 	}
 	p.raw("<" + tag + ">")
 	p.text(text)

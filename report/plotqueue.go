@@ -12,16 +12,17 @@ import (
 // A levelLine is one line of plotQueue: the sum of the gauges of these names.
 type levelLine struct {
 	label  string
+	short  string // beside its value
 	gauges []string
 	style  draw.LineStyle
 }
 
 // levelLines are where calls wait or are worked on, from the caller to the service.
 var levelLines = []levelLine{
-	{"held by the client", []string{"client waiting", "client queue", "client backing off"}, draw.LineStyle{}},
-	{"in flight", []string{"client in flight"}, draw.LineStyle{Color: offGrey, Width: 1.2}},
-	{"waiting at the service", []string{"service waiting", "admission queue"}, draw.LineStyle{Color: outcomeColors[7].color, Width: 1.2}},
-	{"running at the service", []string{"service running"}, draw.LineStyle{Color: ink, Width: 1, Dashes: []vg.Length{2, 2}}},
+	{"held by the client", "held", []string{"client waiting", "client queue", "client backing off"}, draw.LineStyle{}},
+	{"in flight", "in flight", []string{"client in flight"}, draw.LineStyle{Color: offGrey, Width: 1.2}},
+	{"queued at the service", "queued", []string{"service waiting", "admission queue"}, draw.LineStyle{Color: outcomeColors[7].color, Width: 1.2}},
+	{"running at the service", "running", []string{"service running"}, draw.LineStyle{Color: ink, Width: 1, Dashes: []vg.Length{2, 2}}},
 }
 
 // level returns the sum of the line's gauges over time; nil where the strategy has none of them.
@@ -89,7 +90,7 @@ func plotQueue(r *Result) (Plot, bool) {
 	}
 	return Plot{
 		Name: "queue", Title: f.title, Note: f.note,
-		Desc:  "Calls held by the client, in flight, and waiting or running at the service, over time for each strategy, on a logarithmic axis: where the waiting happens.",
+		Desc:  "Calls held by the client, in flight, and queued or running at the service, over time for each strategy, on a logarithmic axis: where the waiting happens.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(n)),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },
 	}, true

@@ -309,7 +309,8 @@
     if (!figure) return;
     const live = figure.querySelector(".live");
     const labels = [];
-    for (const p of chart.panels) for (const l of p.lines) if (!labels.some(m => m.label === l.label)) labels.push(l);
+    const byLines = chart.panels.slice().sort((a, b) => b.lines.length - a.lines.length); // the order of the fullest panel
+    for (const p of byLines) for (const l of p.lines) if (!labels.some(m => m.label === l.label)) labels.push(l);
     const off = new Set();
     const panels = [];
     const bar = make("div", { className: "bar" });

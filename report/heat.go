@@ -60,6 +60,11 @@ func (c *cells) heat() *Heat {
 	return h
 }
 
+// usable reports whether there is a heat map that can be drawn: one from elsewhere may have any shape.
+func (h *Heat) usable() bool {
+	return h != nil && h.StepS > 0 && h.PerDecade == heatPerDecade && len(h.Columns) <= maxPoints
+}
+
 // column returns the first bucket of a column and its counts; nothing where it is empty or, in a file
 // from elsewhere, out of range.
 func (h *Heat) column(i int) (first int, counts []int64) {

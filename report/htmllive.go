@@ -248,7 +248,7 @@ func (r *Result) liveHeat(n, _ int) liveChart {
 	c.Min, c.Max, c.Most = heatMillis(low), heatMillis(high+1), most
 	for i := range n {
 		h := r.Strategies[i].Series.Heat
-		if h == nil || !(h.StepS > 0) || h.PerDecade != heatPerDecade {
+		if !h.usable() {
 			continue
 		}
 		p := livePanel{Name: r.Strategies[i].Name, Step: h.StepS, Lines: []liveLine{}}

@@ -24,7 +24,7 @@ func (r *Result) mostHeat(n int) (most int64, least, highest int) {
 	least, highest = heatBuckets, -1
 	for i := range n {
 		h := r.Strategies[i].Series.Heat
-		if h == nil || !(h.StepS > 0) || h.PerDecade != heatPerDecade {
+		if !h.usable() {
 			continue
 		}
 		for j := range h.Columns {
@@ -76,7 +76,7 @@ func plotHeat(r *Result) (Plot, bool) {
 		p.Y.Min, p.Y.Max = heatMillis(low), heatMillis(high+1)
 		p.Y.Scale = plot.LogScale{}
 		p.Y.Tick.Marker = logTicks(p.Y.Min, p.Y.Max)
-		if h := r.Strategies[i].Series.Heat; h != nil && h.StepS > 0 && h.PerDecade == heatPerDecade {
+		if h := r.Strategies[i].Series.Heat; h.usable() {
 			p.Add(h.mark(end, low, high, most))
 		}
 		p.Add(r.headingOnly(r.Strategies[i].Name))

@@ -17,11 +17,12 @@ type sight struct {
 
 	Keyboard, Off string
 	Printed       struct{ Canvases, Pictures int }
+	Others        map[string]int // canvases of the other pages
 }
 
-// inBrowser opens a page in headless Chromium. It skips the test where there is no Chromium, no node, or npm
+// inBrowser opens a page in headless Chromium, and the others shortly. It skips the test where there is no Chromium, no node, or npm
 // cannot install what drives it.
-func inBrowser(t *testing.T, page string) sight {
+func inBrowser(t *testing.T, page string, others map[string]string) sight {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser takes half a minute")
@@ -41,10 +42,16 @@ func inBrowser(t *testing.T, page string) sight {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{
+	files := map[string]string{
 		"package.json": `{"private":true,"dependencies":{"playwright-core":"1.65.1","axe-core":"4.14.1"}}`,
 		"browser.mjs":  string(script), "report.html": page,
-	} {
+	}
+	args := []string{"browser.mjs", chromium, t.ArtifactDir(), filepath.Join(dir, "report.html")} // the pictures are kept with go test -artifacts
+	for name, text := range others {
+		files[name+".html"] = text
+		args = append(args, filepath.Join(dir, name+".html"))
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -54,8 +61,7 @@ func inBrowser(t *testing.T, page string) sight {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Skipf("npm cannot install playwright-core and axe-core: %v\n%s", err, out)
 	}
-	shots := t.ArtifactDir() // kept with go test -artifacts
-	open := exec.Command("node", "browser.mjs", chromium, filepath.Join(dir, "report.html"), shots)
+	open := exec.Command("node", args...)
 	open.Dir = dir
 	var complaints strings.Builder
 	open.Stderr = &complaints
@@ -72,17 +78,27 @@ func inBrowser(t *testing.T, page string) sight {
 
 func TestThePageInABrowser(t *testing.T) {
 	r := heated(gatedResult())
-	saw := inBrowser(t, htmlOf(t, r))
+	others := map[string]*Result{"crowd": heated(longResult(18)), "live": liveResult(), "second": oneSecond(), "empty": {Name: "empty"}}
+	pages := make(map[string]string)
+	for name, other := range others {
+		pages[name] = htmlOf(t, other)
+	}
+	saw := inBrowser(t, htmlOf(t, r), pages)
 	for what, all := range map[string][]string{"errors on the console": saw.Errors, "requests": saw.Requests, "overflow": saw.Wide, "axe": saw.Axe} {
 		for _, one := range all {
 			t.Errorf("%s: %s", what, one)
 		}
 	}
-	canvases, live := 0, 0
-	for _, c := range r.liveCharts(r.liveLimit()) {
-		canvases += len(c.Panels)
-		live++
+	for path, got := range saw.Others {
+		name := strings.TrimSuffix(filepath.Base(path), ".html")
+		if want, _ := panelsOf(others[name]); got != want {
+			t.Errorf("%s: got %d canvases, want %d", name, got, want)
+		}
 	}
+	if len(saw.Others) != len(others) {
+		t.Errorf("got %d other pages, want %d", len(saw.Others), len(others))
+	}
+	canvases, live := panelsOf(r)
 	pictures := len(Plots(r))
 	if saw.Canvases != canvases || saw.Blank != 0 || saw.Pictures != pictures-live {
 		t.Errorf("got %d canvases, %d of them blank, and %d pictures, want %d, 0 and %d", saw.Canvases, saw.Blank, saw.Pictures, canvases, pictures-live)
@@ -109,4 +125,13 @@ func TestThePageInABrowser(t *testing.T) {
 	if !strings.Contains(saw.Keyboard, "offered ") || saw.Off != "false" {
 		t.Errorf("by keyboard: got the values %q and the line switched off %q, want values and false", saw.Keyboard, saw.Off)
 	}
+}
+
+// panelsOf returns how many panels the charts of a page have, and how many of the charts the script draws.
+func panelsOf(r *Result) (panels, charts int) {
+	all := r.liveCharts(r.liveLimit())
+	for _, c := range all {
+		panels += len(c.Panels)
+	}
+	return panels, len(all)
 }

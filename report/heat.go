@@ -62,7 +62,7 @@ func (c *cells) heat() *Heat {
 
 // usable reports whether there is a heat map that can be drawn: one from elsewhere may have any shape.
 func (h *Heat) usable() bool {
-	return h != nil && h.StepS > 0 && h.PerDecade == heatPerDecade && len(h.Columns) <= maxPoints
+	return h != nil && h.StepS > 0 && h.PerDecade == heatPerDecade && len(h.Columns) <= maxCells
 }
 
 // column returns the first bucket of a column and its counts; nothing where it is empty or, in a file

@@ -40,10 +40,13 @@ func gatedResult() *Result {
 func heated(r *Result) *Result {
 	for i := range r.Strategies {
 		s := &r.Strategies[i].Series
-		h := &Heat{StepS: 1, PerDecade: heatPerDecade}
+		step := (len(s.Offered) + maxCells - 1) / maxCells
+		h := &Heat{StepS: float64(step), PerDecade: heatPerDecade}
 		waiting := make([]float64, len(s.Offered))
 		for t := range s.Offered {
-			h.Columns = append(h.Columns, []int64{int64(30 + (t+i)%20), 1, 40, 3, 0, 2})
+			if t%step == 0 {
+				h.Columns = append(h.Columns, []int64{int64(30 + (t/step+i)%20), 1, 40, 3, 0, 2})
+			}
 			waiting[t] = float64((t * 37) % 900)
 		}
 		h.Columns[3] = []int64{}
@@ -61,7 +64,7 @@ var (
 
 // htmlResults are Results of every shape that the page must carry.
 func htmlResults() map[string]*Result {
-	all := map[string]*Result{"gated": heated(gatedResult()), "live": liveResult(), "empty": {Name: "empty"}, "second": oneSecond(), "hour": longResult(6)}
+	all := map[string]*Result{"gated": heated(gatedResult()), "live": liveResult(), "empty": {Name: "empty"}, "second": oneSecond(), "hour": longResult(6), "crowd": heated(longResult(18))}
 	for name, r := range many() {
 		all[name] = r
 	}

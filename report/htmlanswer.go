@@ -161,7 +161,7 @@ func (r *Result) keyNumbers() []keyNumber {
 		_, size := timeUnit(*f.P99MS)
 		all = append(all, keyNumber{showMillis(f.P99MS), "P99 of its ok calls", bare(f.P99CI, func(ms float64) string { return significant(ms / size) })})
 	}
-	if text := s.recovery(); text != noData {
+	if text := s.recovery(); r.Objective != nil && text != noData {
 		all = append(all, keyNumber{number: text, what: "until it meets the objective again"})
 	}
 	return all

@@ -11,10 +11,10 @@ import (
 // read it, and its numbers.
 func (p *page) charts() {
 	plots := Plots(p.r)
-	if len(plots) == 0 {
-		return
-	}
 	p.raw("<section id=\"charts\" aria-labelledby=\"charts-h\">\n<h2 id=\"charts-h\">Charts</h2>\n")
+	if len(plots) == 0 {
+		p.element("p class=\"note\"", "No call was counted, so there is nothing to draw.")
+	}
 	tables := p.r.chartGrids()
 	for _, plot := range plots {
 		p.figure(plot, tables[plot.Name])

@@ -84,7 +84,10 @@ const (
 // the element.
 func (p *page) data(charts []liveChart) {
 	r := p.r
-	d := liveData{End: r.end(), Peak: r.peak(), Charts: charts, Run: r.facts()}
+	d := liveData{End: r.end(), Phases: []livePhase{}, Peak: r.peak(), Charts: charts, Run: r.facts()}
+	if charts == nil {
+		d.Charts = []liveChart{}
+	}
 	if len(r.Phases) < 2 {
 		d.Peak = -1
 	}

@@ -222,6 +222,7 @@
         return all;
       },
     } : {}),
+    filter: (u, splits) => splits, // or uPlot thins out a logarithmic axis
     values: (u, splits) => splits.map(v => tick(chart.unit, +v.toPrecision(6))),
   });
 

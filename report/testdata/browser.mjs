@@ -1,25 +1,25 @@
 // Opens a page in headless Chromium and prints what it saw as JSON.
-// node browser.mjs CHROMIUM PAGE SCREENSHOTS
+// node browser.mjs CHROMIUM SCREENSHOTS PAGE OTHER...: of the other pages only that all charts are drawn
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
-const [executablePath, page, shots] = process.argv.slice(2);
+const [executablePath, shots, page, ...others] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const browser = await chromium.launch({
   executablePath,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
-const saw = { errors: [], requests: [], wide: [], axe: [] };
+const saw = { errors: [], requests: [], wide: [], axe: [], others: {} };
 
-async function open(options) {
+async function open(options, at = page) {
   // axe is put into the page from outside, which the page's own policy would forbid.
   const context = await browser.newContext({ bypassCSP: true, ...options });
   const tab = await context.newPage();
   tab.on('console', m => { if (m.type() === 'error' || m.type() === 'warning') saw.errors.push(m.text()); });
   tab.on('pageerror', e => saw.errors.push(e.message));
-  tab.on('request', r => { if (r.url() !== 'file://' + page && !r.url().startsWith('data:')) saw.requests.push(r.url()); });
-  await tab.goto('file://' + page);
+  tab.on('request', r => { if (r.url() !== 'file://' + at && !r.url().startsWith('data:')) saw.requests.push(r.url()); });
+  await tab.goto('file://' + at);
   return tab;
 }
 const visible = (tab, selector) => tab.$$eval(selector, all => all.filter(e => e.getClientRects().length > 0).length);
@@ -81,6 +81,11 @@ for (const width of [390, 1280]) {
     }
     await tab.context().close();
   }
+}
+for (const other of others) {
+  tab = await open({ viewport: { width: 1280, height: 900 }, bypassCSP: false }, other);
+  saw.others[other] = await visible(tab, '.live canvas');
+  await tab.context().close();
 }
 await browser.close();
 console.log(JSON.stringify(saw));

@@ -270,6 +270,14 @@ func TestEveryChartOfThePageCanBeReadWithoutSeeingIt(t *testing.T) {
 	}
 }
 
+func TestPercentilesAreToldApart(t *testing.T) {
+	for q, want := range map[float64]string{0: "0", 0.5: "50", 0.9: "90", 0.95: "95.0", 0.99: "99.0", 0.994377: "99.44", 0.999: "99.90", 0.99995: "99.9950"} {
+		if got := percentileAt(nines(q)); got != want {
+			t.Errorf("%v: got %s, want %s", q, got, want)
+		}
+	}
+}
+
 func TestTheScriptsDataKeepsItsLimits(t *testing.T) {
 	for name, r := range map[string]*Result{"spike": heated(spikeResult()), "hour": longResult(6), "many": longResult(18)} {
 		values := 0

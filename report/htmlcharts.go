@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -99,7 +100,7 @@ func (c *liveChart) grid() *grid {
 	for k := range longest.rows() {
 		var row []string
 		if c.Kind == "nines" {
-			row = []string{significant(100 * (1 - math.Pow(10, -longest.X[k])))}
+			row = []string{percentileAt(longest.X[k])}
 		} else {
 			from := longest.From
 			if !c.Steps {
@@ -115,6 +116,13 @@ func (c *liveChart) grid() *grid {
 		g.add(row...)
 	}
 	return g
+}
+
+// percentileAt writes the percentile at a place of the curve, with as many digits as tell it from its
+// neighbours: 50, 99.44, 99.944.
+func percentileAt(x float64) string {
+	digits := max(0, int(math.Ceil(x-1e-9))-1)
+	return strconv.FormatFloat(100*(1-math.Pow(10, -x)), 'f', digits, 64)
 }
 
 // rows is how many values the panel's lines have.

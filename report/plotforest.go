@@ -74,8 +74,8 @@ func plotForest(r *Result) (Plot, bool) {
 	}, true
 }
 
-// scale makes the x axis hold all intervals and the line of no difference: points on a linear axis,
-// ratios on a logarithmic one. It reports whether there is anything to draw.
+// scale makes the x axis hold all intervals and the line of no difference. It reports whether there is
+// anything to draw.
 func (m *forestColumn) scale(p *plot.Plot, r *Result, rows []int) bool {
 	low, high, any := m.none, m.none, false
 	see := func(x float64) {
@@ -94,18 +94,33 @@ func (m *forestColumn) scale(p *plot.Plot, r *Result, rows []int) bool {
 			see(ci[1])
 		}
 	}
-	var ticks plot.ConstantTicks
 	if m.none == 1 {
-		p.X.Scale = plot.LogScale{}
-		p.X.Min, p.X.Max = math.Min(low, 0.5)*0.9, math.Max(high, 2)*1.1
-		for _, x := range []float64{0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000} {
-			if x >= p.X.Min && x <= p.X.Max && (x == 1 || p.X.Max/p.X.Min < 200 || x != 0.2 && x != 0.5 && x != 2 && x != 5) {
+		setRatio(p, low, high)
+	} else {
+		setPoints(p, low, high)
+	}
+	return any
+}
+
+// setRatio makes the x axis a logarithmic one of ratios around 1.
+func setRatio(p *plot.Plot, low, high float64) {
+	p.X.Scale = plot.LogScale{}
+	p.X.Min, p.X.Max = math.Min(low, 0.5)*0.9, math.Max(high, 2)*1.1
+	wide := p.X.Max/p.X.Min >= 200 // then powers of ten alone have room
+	var ticks plot.ConstantTicks
+	for e := -3; e <= 9; e++ {
+		for _, digit := range []float64{1, 2, 5} {
+			x := digit * math.Pow10(e)
+			if x >= p.X.Min && x <= p.X.Max && (digit == 1 || !wide) {
 				ticks = append(ticks, plot.Tick{Value: x, Label: plainNumber(x)})
 			}
 		}
-		p.X.Tick.Marker = ticks
-		return any
 	}
+	p.X.Tick.Marker = ticks
+}
+
+// setPoints makes the x axis one of differences of shares, in points.
+func setPoints(p *plot.Plot, low, high float64) {
 	room := math.Max(0.02, (high-low)*0.08)
 	p.X.Min, p.X.Max = low-room, high+room
 	step := 0.01
@@ -114,11 +129,11 @@ func (m *forestColumn) scale(p *plot.Plot, r *Result, rows []int) bool {
 			break
 		}
 	}
+	var ticks plot.ConstantTicks
 	for k := math.Ceil(math.Max(-1, p.X.Min) / step); k*step <= math.Min(1, p.X.Max); k++ {
 		ticks = append(ticks, plot.Tick{Value: k * step, Label: signed(k*step*100, 0)})
 	}
 	p.X.Tick.Marker = ticks
-	return any
 }
 
 // mark draws the column: its name, the line of no difference, and a marker with its interval and its

@@ -28,6 +28,7 @@
       case "share": return significant(100 * x) + " %";
       case "/s": return significant(x) + "/s";
       case "x": return significant(x) + " x";
+      case "replicas": return plain(Math.round(10 * x) / 10); // a mean over the seeds
     }
     return significant(x);
   };
@@ -35,7 +36,8 @@
   const tick = (unit, x) => unit === "ms" ? (x >= 1000 ? plain(x / 1000) + " s" : plain(x) + " ms") : unit === "share" ? plain(100 * x) + " %" : plain(x);
   const timeUnit = data.end > 4 * 3600 ? ["h", 3600] : data.end > 20 * 60 ? ["min", 60] : ["s", 1];
   const clock = s => plain(Math.round(100 * s / timeUnit[1]) / 100) + " " + timeUnit[0];
-  const percentile = x => "P" + plain(+(100 * (1 - Math.pow(10, -x))).toPrecision(6));
+  // As many digits as tell neighbours apart: P50, P99.4, P99.94.
+  const percentile = x => "P" + plain(+(100 * (1 - Math.pow(10, -x))).toFixed(Math.max(0, Math.ceil(x - 1e-9) - 1)));
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const fontOf = px => px * devicePixelRatio + "px system-ui, sans-serif";
@@ -222,6 +224,7 @@
         return all;
       },
     } : {}),
+    ...(chart.unit === "replicas" ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] } : {}),
     filter: (u, splits) => splits, // or uPlot thins out a logarithmic axis
     values: (u, splits) => splits.map(v => tick(chart.unit, +v.toPrecision(6))),
   });
@@ -229,10 +232,11 @@
   function panelOf(chart, panel, shown, width) {
     const head = make("h4", { textContent: panel.name });
     const out = make("p", { className: "readout" });
-    out.setAttribute("aria-live", "polite");
     const plotAt = make("div", { className: "canvas", tabIndex: 0 });
     plotAt.setAttribute("role", "group");
     plotAt.setAttribute("aria-label", (panel.name || "All strategies") + ": arrow keys read the values, plus and minus zoom");
+    plotAt.addEventListener("focus", () => out.setAttribute("aria-live", "polite")); // of all that move, this one is read out
+    plotAt.addEventListener("blur", () => out.removeAttribute("aria-live"));
     const box = make("div", { className: "panel" }, make("div", { className: "panel-head" }, ...(panel.name ? [head] : []), out), plotAt);
     const order = panel.lines.map((_, i) => i);
     if (chart.stacked) order.reverse();

@@ -69,8 +69,9 @@ func TestMain(m *testing.M) {
 
 // mostBinary is the size that the program stays under. What usually breaks it is a template package
 // that comes in with a dependency: templates find methods by name, so the linker keeps them all. The
-// metrics of serve cost 2.8 MB of it: client_golang stands on protobuf even for the text format.
-const mostBinary = 22_000_000
+// metrics of serve cost 2.8 MB of it: client_golang stands on protobuf even for the text format; the page
+// of HTML with its charts 0.3 MB.
+const mostBinary = 22_500_000
 
 func TestBinaryIsSmall(t *testing.T) {
 	info, err := os.Stat(built(t))

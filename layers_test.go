@@ -42,6 +42,7 @@ var homes = map[string][]string{
 	"golang.org/x/term":                        {"internal/cli"},
 	"github.com/olekukonko/tablewriter":        {"report"},
 	"gonum.org/v1/plot":                        {"report"},
+	"github.com/aclements/go-moremath":         {"report"},
 	"go.yaml.in/yaml/v4":                       {"scenarios", "strategies", "sim/backend", "internal/harness", "internal/cli", "internal/plan"},
 	"github.com/prometheus/client_golang":      {"internal/serve"},
 	"github.com/hashicorp/golang-lru/v2":       {"strategies", "sim/backend"},

@@ -64,7 +64,7 @@ func BenchmarkWriteJSON(b *testing.B) {
 }
 
 func BenchmarkPlots(b *testing.B) {
-	for name, r := range map[string]*Result{"spike": spikeResult(), "hour": longResult(6)} {
+	for name, r := range map[string]*Result{"spike": heated(spikeResult()), "hour": longResult(6)} {
 		for _, p := range Plots(r) {
 			b.Run(name+"/"+p.Name+"/svg", func(b *testing.B) {
 				for b.Loop() {

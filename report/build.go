@@ -182,7 +182,7 @@ func (c *Collector) strategy(one *collected, weights map[int][][]int64) Strategy
 			continue
 		}
 		s.Validity.add(&r.validity)
-		row := Run{Seed: c.seeds[i], Phases: r.rows, Recovered: r.recovery.recovered}
+		row := Run{Seed: c.seeds[i], Phases: r.rows, Recovered: r.recovery.recovered, Asked: r.asked}
 		if r.recovery.recovered {
 			after := r.recovery.after.Seconds()
 			row.RecoveryS = &after

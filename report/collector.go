@@ -38,6 +38,7 @@ type run struct {
 	warnings []string
 	peak     int64 // calls of the busiest step
 	peakAt   int   // which that was
+	asked    map[string]Sample
 }
 
 // A batch is the response times of the ok calls of some consecutive seeds, by phase. Up to maxBatches
@@ -121,6 +122,11 @@ func (c *Collector) settle(t *Tally, side *Side) (*run, []distribution) {
 		r.rows = append(r.rows, s.row())
 	}
 	r.total.settle()
+	asked, all := t.samples(side)
+	for i := range asked {
+		r.rows[i].Asked = asked[i]
+	}
+	r.asked = all
 	for i := range t.seconds.at {
 		if n := t.seconds.at[i].calls(); n > r.peak {
 			r.peak, r.peakAt = n, i

@@ -15,5 +15,6 @@ var Formats = []Format{
 	{"text", "tables for a terminal", "report.txt", WriteText},
 	{"json", "everything a run found, as run.json", "run.json", func(w io.Writer, r *Result, _ Options) error { return WriteJSON(w, r) }},
 	{"md", "Markdown, for a pull request or a page", "report.md", WriteMarkdown},
+	{"html", "one page with charts, for a browser", "report.html", WriteHTML},
 	{"csv", "a row for each strategy, phase and seed", "runs.csv", func(w io.Writer, r *Result, _ Options) error { return WriteCSV(w, r) }},
 }

@@ -22,6 +22,7 @@ type phaseTally struct {
 	service    *histogram                  // first send to last byte, ok calls that were sent
 	ttft, tpot *histogram                  // ok calls, where known
 	wait       *histogram                  // before the first attempt, all calls
+	asked      askedTally                  // what gates need; of one run, never merged
 }
 
 const (
@@ -89,9 +90,10 @@ func (p *phaseTally) reset() {
 	p.ttft.reset()
 	p.tpot.reset()
 	p.wait.reset()
+	p.asked.reset()
 	*p = phaseTally{
 		cells: p.cells, reasons: p.reasons, response: p.response,
-		service: p.service, ttft: p.ttft, tpot: p.tpot, wait: p.wait,
+		service: p.service, ttft: p.ttft, tpot: p.tpot, wait: p.wait, asked: p.asked,
 	}
 }
 

@@ -19,6 +19,7 @@ type Plot struct {
 	Name          string    // its file without the ending
 	Title         string    // ASCII: the faces have few other glyphs, and PNG drops those silently
 	Desc          string    // how to read it, in one sentence, for those who cannot see it
+	Note          string    // what stands below the panels; "" for nothing
 	Width, Height vg.Length // its size
 	Draw          func(draw.Canvas)
 }
@@ -27,7 +28,8 @@ type Plot struct {
 // a run of one short phase still has its page.
 func Plots(r *Result) []Plot {
 	var all []Plot
-	for _, plot := range []func(*Result) (Plot, bool){plotRates, plotLatency, plotOutcomes, plotReplicas, plotCurve, plotSides} {
+	for _, plot := range []func(*Result) (Plot, bool){plotRates, plotLatency, plotOutcomes, plotQueue, plotAttempts, plotReplicas, plotHeat,
+		plotCurve, plotForest, plotSides} {
 		if p, ok := plot(r); ok {
 			all = append(all, p)
 		}
@@ -59,6 +61,7 @@ func (p Plot) accessible(svg string) string {
 		id, html.EscapeString(p.Title), id, html.EscapeString(p.Desc))
 	svg = svg[:end] + names + svg[end:]
 	return strings.NewReplacer(
+		"<image ", `<image preserveAspectRatio="none" style="image-rendering:pixelated" `, // or it keeps the shape of its pixels
 		"font-family:Liberation Sans;font-variant:normal;", "",
 		"font-weight:normal;font-style:normal;", "",
 		"font-style:normal;", "",

@@ -77,7 +77,7 @@ func renamed() *Result {
 // many are Results of every shape that plots must carry.
 func many() map[string]*Result {
 	return map[string]*Result{"spike": spikeResult(), "live": liveResult(), "an hour": longResult(6), "twelve strategies": longResult(12), "thirty strategies": longResult(30),
-		"one second": oneSecond(), "renamed": renamed(), "one strategy": longResult(1), "nothing": {}}
+		"one second": oneSecond(), "heated": heated(longResult(12)), "heated spike": heated(spikeResult()), "renamed": renamed(), "one strategy": longResult(1), "nothing": {}}
 }
 
 func TestPlotsAreWholeAndSmall(t *testing.T) {
@@ -235,10 +235,12 @@ func TestPlotsNameEveryStrategyAndPhase(t *testing.T) {
 			words = append(words, l.words)
 		}
 		want := []string{p.Title, "spike-100-1000, simulated, 20 seeds"}
-		for _, s := range r.Strategies {
-			want = append(want, s.Name)
+		for i, s := range r.Strategies {
+			if p.Name != "differences" || i > 0 { // the first is what the others differ from
+				want = append(want, s.Name)
+			}
 		}
-		if p.Name != "percentiles" {
+		if p.Name != "percentiles" && p.Name != "differences" {
 			want = append(want, "before", "spike", "recovery")
 		}
 		for _, w := range want {

@@ -48,16 +48,7 @@ func plotCurve(r *Result) (Plot, bool) {
 	setNines(p, widest)
 	p.Add(rules(p))
 	if bound > 0 {
-		to := widest
-		switch name {
-		case "P50":
-			to = nines(0.5)
-		case "P95":
-			to = nines(0.95)
-		case "P99":
-			to = nines(0.99)
-		}
-		p.Add(boundLine(math.Min(to, widest), bound, "objective: "+name+" <= "+plainMillis(bound), curves...))
+		p.Add(boundLine(math.Min(r.Objective.boundTo(), widest), bound, "objective: "+name+" <= "+plainMillis(bound), curves...))
 	}
 	var ends []tag
 	for i, curve := range curves {
@@ -71,13 +62,24 @@ func plotCurve(r *Result) (Plot, bool) {
 	}
 	p.Add(tags(ends))
 	return Plot{
-		Name: "percentiles", Title: f.title,
+		Name: "percentiles", Title: f.title, Note: f.note,
 		Desc:  "Response time of ok calls at every percentile, a line for each strategy; further right is rarer, lower is faster.",
 		Width: plotWidth, Height: max(380, 110+11*vg.Length(len(ends))), // a line for each name
 		Draw: func(c draw.Canvas) {
 			p.Draw(draw.Crop(f.draw(c), 0, -96, 0, -4)) // at the right the names of the lines
 		},
 	}, true
+}
+
+// boundTo is how far right the line of the tightest limit goes on the curve: to the percentile it limits.
+func (o *Objective) boundTo() float64 {
+	switch name, _ := o.tightest(); name {
+	case "P50":
+		return nines(0.5)
+	case "P95":
+		return nines(0.95)
+	}
+	return nines(0.99)
 }
 
 // nines is the place of a percentile: log10(1/(1-q)), 1 at 90 %, 2 at 99 %.

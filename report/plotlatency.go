@@ -67,7 +67,7 @@ func plotLatency(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "latency", Title: f.title,
+		Name: "latency", Title: f.title, Note: f.note,
 		Desc:  "Response time from intended start to last byte, on a logarithmic axis, for each strategy; a gap is a stretch without ok calls.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(len(panels))),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 26) },

@@ -77,7 +77,7 @@ func plotOutcomes(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "outcomes", Title: f.title,
+		Name: "outcomes", Title: f.title, Note: f.note,
 		Desc:  "Share of the offered calls by how they ended, stacked to 100 % over time of intended start, for each strategy.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(len(panels))),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },

@@ -56,7 +56,7 @@ func plotRates(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "rates", Title: f.title,
+		Name: "rates", Title: f.title, Note: f.note,
 		Desc:  "Calls per second over time for each strategy; the gap between offered and good is what was lost or late.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(len(panels))),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },

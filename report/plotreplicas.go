@@ -79,7 +79,7 @@ func plotReplicas(r *Result) (Plot, bool) {
 		panels = append(panels, p)
 	}
 	return Plot{
-		Name: "replicas", Title: f.title,
+		Name: "replicas", Title: f.title, Note: f.note,
 		Desc:  "Replicas of the service over time for each strategy, by state: how soon capacity follows the load.",
 		Width: plotWidth, Height: f.height() + panelHeight*vg.Length(panelRows(n)),
 		Draw: func(c draw.Canvas) { drawPanels(f.draw(c), panels, 0) },

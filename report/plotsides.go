@@ -57,7 +57,7 @@ func plotSides(r *Result) (Plot, bool) {
 		row = append(row, p)
 	}
 	return Plot{
-		Name: "strategies", Title: f.title,
+		Name: "strategies", Title: f.title, Note: f.note,
 		Desc:  "Success of each strategy in each phase as a dot with its 95 % interval; further right is better.",
 		Width: plotWidth, Height: f.height() + 20 + 36 + 24*vg.Length(n),
 		Draw: func(c draw.Canvas) {

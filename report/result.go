@@ -158,6 +158,7 @@ type Figures struct {
 	Histogram           string            `json:"histogram"`            // HDR V2, compressed, base64: response times of ok calls in µs
 	Histograms          map[string]string `json:"histograms,omitempty"` // the same of the other outcomes, by name
 	Curve               []CurvePoint      `json:"curve"`
+	VIF                 *float64          `json:"vif"` // variance inflation of response times between runs; null: unknown
 	Warnings            []string          `json:"warnings"`
 }
 
@@ -198,6 +199,7 @@ type Series struct {
 	P99MS        []*float64           `json:"p99_ms"`
 	MaxMS        []*float64           `json:"max_ms"`
 	Gauges       []Gauge              `json:"gauges"`
+	Heat         *Heat                `json:"heat,omitempty"` // null without an ok call
 }
 
 // A Run is the row of one seed: what intervals and pairs are computed from.
@@ -206,6 +208,8 @@ type Run struct {
 	Phases    []RunPhase `json:"phases"`
 	RecoveryS *float64   `json:"recovery_s"`
 	Recovered bool       `json:"recovered"`
+
+	Asked map[string]Sample `json:"asked,omitempty"` // what gates asked, over all phases
 }
 
 // A RunPhase is one phase of one seed.
@@ -227,6 +231,8 @@ type RunPhase struct {
 	P99MS      *float64         `json:"p99_ms"`
 	WaitP99MS  *float64         `json:"wait_p99_ms"`
 	Histogram  string           `json:"histogram"` // HDR V2, compressed, base64: response times of ok calls in µs; "" in runs of over 200 seeds
+
+	Asked map[string]Sample `json:"asked,omitempty"` // what gates asked
 }
 
 // A TargetResult is what one of several live requests got.
@@ -238,13 +244,4 @@ type TargetResult struct {
 	Success  *float64         `json:"success"`
 	P95MS    *float64         `json:"p95_ms"`
 	P99MS    *float64         `json:"p99_ms"`
-}
-
-// A GateResult is one gate and how it went.
-type GateResult struct {
-	Expr     string    `json:"expr"`
-	Measured *float64  `json:"measured"`
-	CI       *Interval `json:"ci"`
-	Limit    *float64  `json:"limit"`
-	Verdict  string    `json:"verdict"` // pass, fail, inconclusive, no data
 }

@@ -59,6 +59,7 @@ func (one *collected) series(k int) Series {
 		s.Attempts[i] = float64(count) * per
 	}
 	s.percentiles(&one.tally.latency, n, step)
+	s.Heat = one.tally.latency.heat()
 	return s
 }
 

@@ -14,6 +14,7 @@ type Config struct {
 	Priorities []string    // names of the classes, highest first; nil: one class without a name
 	Objective  *Objective  // nil: nothing was promised
 	Targets    []string    // live, with several requests: their names; nil: no figures by target
+	Asked      []Asked     // what gates need of each run
 }
 
 // A Tally counts one run, or several merged. It keeps no Record: its memory follows the length of the
@@ -128,6 +129,9 @@ func (t *Tally) Add(r Record) {
 // addOK counts what only an ok call has.
 func (t *Tally) addOK(p *phaseTally, s *second, r *Record, took time.Duration) {
 	p.tokens += int64(r.Tokens)
+	if t.config.Asked != nil {
+		p.asked.add(t.config.Asked, r)
+	}
 	if r.Patience == 0 || took <= r.Patience {
 		p.atPatience++
 	}

@@ -28,8 +28,8 @@ func TestWriteDirWritesEveryFormatAndPlot(t *testing.T) {
 			t.Errorf("%s: %v, or it is empty", path, err)
 		}
 	}
-	want := []string{"run.json", "report.txt", "report.md", "runs.csv"}
-	for _, plot := range []string{"rates", "latency", "outcomes", "percentiles", "strategies"} {
+	want := []string{"run.json", "report.txt", "report.md", "report.html", "runs.csv"}
+	for _, plot := range []string{"rates", "latency", "outcomes", "attempts", "percentiles", "differences", "strategies"} {
 		want = append(want, "plots/"+plot+".svg", "plots/"+plot+".png")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -39,7 +39,7 @@ func TestWriteDirWritesEveryFormatAndPlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range want[4:] {
+	for _, name := range want[5:] {
 		if strings.HasSuffix(name, ".svg") && !strings.Contains(string(page), "](<"+name+">)") {
 			t.Errorf("report.md does not show %s", name)
 		}

@@ -15,7 +15,7 @@ Usage:
   headroom report RUN [FLAGS]   a run's directory, its run.json, or - for stdin
 
 Flags:
-  --format text|json|md|csv     default text
+  --format text|json|md|html|csv  default text
 
 Examples:
   headroom report results/spike-100-1000-20260301T101500

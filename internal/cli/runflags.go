@@ -72,7 +72,7 @@ Live:
   --max-calls N              refuse to send more; --dry-run sends nothing
 Result:
   -o, --output DIR           default results/<scenario>-<time>
-  --format text|json|md|csv  what stdout gets; the directory gets every format
+  --format F                 stdout as text, json, md, html, csv; files in all
   --calls                    also a row for each call, in calls.csv.gz
   -q, --quiet, --no-color    less on stderr; no colour
 

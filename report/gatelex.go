@@ -17,14 +17,31 @@ type GateError struct {
 
 // Error says it on one line, with the column counted in characters from 1.
 func (e *GateError) Error() string {
-	text := fmt.Sprintf("gate %q: column %d: %s", e.Expr, e.column(), e.Found)
-	if e.Allowed != "" {
-		return text + "; allowed: " + e.Allowed
+	switch {
+	case e.Allowed != "":
+		return e.Place() + "; allowed: " + e.Allowed
+	case len(e.Known) > 0:
+		return e.Place() + "; allowed: " + strings.Join(e.Known, ", ")
 	}
-	if len(e.Known) > 0 {
-		text += "; allowed: " + strings.Join(e.Known, ", ")
+	return e.Place()
+}
+
+// Place is the error without what is allowed.
+func (e *GateError) Place() string {
+	return fmt.Sprintf("gate %q: column %d: %s", e.Expr, e.column(), e.Found)
+}
+
+// Word is the word of the expression at the fault.
+func (e *GateError) Word() string {
+	rest := e.Expr[min(e.At, len(e.Expr)):]
+	if _, quoted, ok := strings.Cut(e.Found, `"`); ok {
+		word, _, _ := strings.Cut(quoted, `"`)
+		return word
 	}
-	return text
+	if end := strings.IndexFunc(rest, func(c rune) bool { return c < utf8.RuneSelf && !isLetter(byte(c)) && !isDigit(byte(c)) && c != '-' }); end >= 0 {
+		rest = rest[:end]
+	}
+	return rest
 }
 
 func (e *GateError) column() int { return utf8.RuneCountInString(e.Expr[:min(e.At, len(e.Expr))]) + 1 }

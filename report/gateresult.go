@@ -77,6 +77,18 @@ func Conclude(gates []GateResult) (verdict string, exit int) {
 	return Pass, exitPass
 }
 
+// SetGates puts gates into a Result, with the verdict over them; null where the run is not valid or none
+// blocks.
+func (r *Result) SetGates(gates []GateResult) {
+	if gates == nil {
+		gates = []GateResult{}
+	}
+	r.Gates, r.Verdict = gates, nil
+	if verdict, _ := Conclude(gates); verdict != "" && len(gates) > 0 {
+		r.Verdict = &verdict
+	}
+}
+
 // Failing are the indices of the blocking gates that fail.
 func Failing(gates []GateResult) []int {
 	var which []int

@@ -73,6 +73,7 @@ func (e *estimator) intervals(f *Figures, runs []*Summary, ok distribution, batc
 	if !e.single {
 		vif = inflation(runs, ok.variance())
 	}
+	f.VIF = &vif
 	share := func(r *float64, of func(s *Summary) int64) *Interval {
 		switch {
 		case r == nil:

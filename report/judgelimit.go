@@ -80,7 +80,7 @@ func (t *trial) share(x, n []float64) estimate {
 	if len(x) < 2 {
 		return t.oneRun(e, n)
 	}
-	bound := min(math.Log(2/t.alpha)*t.vif()/sum(n), 1) // at 95 % 3.7 n/VIF: the one-sided 3 would be 95 % on one side only
+	bound := min(math.Log(2/t.alpha)*t.vif(sum(n))/sum(n), 1) // at 95 % 3.7 n/VIF: the one-sided 3 would be 95 % on one side only
 	switch {
 	case r == 0:
 		e.low, e.high, e.known = 0, bound, true
@@ -107,19 +107,25 @@ func (t *trial) oneRun(e estimate, n []float64) estimate {
 		e.why = "one seed has no interval: --seeds=20"
 		return e
 	}
-	if i := wilson(e.value, sum(n), t.vif()); i != nil {
+	if i := wilson(e.value, sum(n), t.vif(sum(n))); i != nil {
 		e.low, e.high, e.known = i[0], i[1], true
 		t.gate.warn("one run, n/VIF")
 	}
 	return e
 }
 
-// vif is the variance inflation of response times in the phase.
-func (t *trial) vif() float64 {
-	if v := t.figures().VIF; v != nil && *v > 0 {
-		return *v
+// vif is the variance inflation of response times in the phase, for n of its calls: what those have in
+// common grows with how many of one run there are, so of a class with a tenth of the calls it is a tenth.
+func (t *trial) vif(n float64) float64 {
+	f := t.figures()
+	v := float64(defaultVIF)
+	if f.VIF != nil && *f.VIF > 0 {
+		v = *f.VIF
 	}
-	return defaultVIF
+	if f.Calls > 0 && n < float64(f.Calls) {
+		v = 1 + (v-1)*n/float64(f.Calls)
+	}
+	return v
 }
 
 func (t *trial) figures() *Figures {

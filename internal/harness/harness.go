@@ -20,6 +20,7 @@ type Plan struct {
 	Network    backend.Network
 	Service    backend.Service
 	Strategies []Contender
+	Demands    []report.Demand // the scenario's gates
 	Warnings   []string
 }
 

@@ -41,7 +41,9 @@ func decode(s *scenarios.Scenario, err error) (*Plan, error) {
 		faults = append(faults, err)
 		p.Strategies = append(p.Strategies, c)
 	}
-	if err := scenarios.Join(faults...); err != nil {
+	gates, err := demands(p)
+	p.Demands = gates
+	if err := scenarios.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
 	if err := checkFits(p); err != nil {

@@ -22,6 +22,8 @@ type Options struct {
 	Version string               // of this program
 	Calls   io.Writer            // a CSV row for each call goes here; nil: none
 	Watch   func(Progress)       // called now and then, from one goroutine at a time; nil: nobody looks
+	Demands []report.Demand      // gates in place of the plan's; nil: the plan's
+	Base    *report.Result       // what `base` means in a gate; nil: there is none
 	Save    func(*report.Result) // live: called at the first interrupt, before the calls still out are waited for
 }
 
@@ -139,6 +141,10 @@ func newRunner(ctx context.Context, p *Plan, contenders []Contender, o Options) 
 		return nil, err
 	}
 	r.config = p.config(o.Live)
+	if r.options.Demands == nil {
+		r.options.Demands = p.Demands
+	}
+	r.config.Asked = askedBy(r.options.Demands, r.config.Priorities)
 	if r.given.Offered.GapCV, err = gapCV(p.Scenario, o.Seeds[0]); err != nil {
 		return nil, err
 	}
@@ -180,6 +186,38 @@ func (r *runner) finish(result *report.Result) {
 		result.ExitCode = exitMeasured
 	}
 	result.Finding = report.Finding(result)
+	r.judge(result)
+}
+
+// judge holds the result to the gates. They were resolved before anything ran, so none names what there
+// is not; one that does all the same, as of a strategy left out by --strategies, is a warning.
+func (r *runner) judge(result *report.Result) {
+	if len(r.options.Demands) == 0 {
+		return
+	}
+	var known []report.Demand
+	for _, d := range r.options.Demands {
+		if err := d.Resolve(report.NamesOf(result)); err != nil {
+			result.Warnings = append(result.Warnings, "not judged: "+err.Error())
+			continue
+		}
+		known = append(known, d)
+	}
+	gates, err := report.Judge(result, r.options.Base, known)
+	if err != nil {
+		result.Warnings = append(result.Warnings, err.Error())
+		return
+	}
+	result.SetGates(gates)
+}
+
+// askedBy is what has to be counted for the gates.
+func askedBy(demands []report.Demand, classes []string) []report.Asked {
+	var gates []report.Gate
+	for _, d := range demands {
+		gates = append(gates, d.Gate)
+	}
+	return report.AskedBy(gates, classes)
 }
 
 // recorder returns what takes the records of one run, and what says that the run has ended.

@@ -27,6 +27,9 @@ func inBrowser(t *testing.T, page string, others map[string]string) sight {
 	if testing.Short() {
 		t.Skip("a browser takes half a minute")
 	}
+	if raced {
+		t.Skip("the browser is the slow part, and the race detector does not look into it")
+	}
 	var chromium string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {

@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // showIn writes the value of a gate in its unit.
 func showIn(unit string, x *float64) string {
 	if x == nil {
@@ -80,4 +82,30 @@ func (r *Result) gateGrid() *grid {
 			showLimitIn(gate.Unit, gate.Limit), margin, gate.verdictWord(), why)
 	}
 	return g
+}
+
+// gateCount says how many of the gates pass.
+func (r *Result) gateCount() string {
+	passed := 0
+	for i := range r.Gates {
+		if r.Gates[i].Verdict == Pass {
+			passed++
+		}
+	}
+	return fmt.Sprintf("gates: %d of %d pass", passed, len(r.Gates))
+}
+
+// finding is what was measured for a gate, and why that did not decide it.
+func (g *GateResult) finding() string {
+	text := showIn(g.Unit, g.Measured)
+	if g.Measured == nil {
+		text = "nothing measured"
+	} else if ci := showIntervalIn(g.Unit, g.Measured, g.CI); ci != noData {
+		text += " " + ci
+	}
+	text += ", limit " + showLimitIn(g.Unit, g.Limit)
+	if g.Reason != "" {
+		text += ": " + g.Reason
+	}
+	return text
 }

@@ -47,6 +47,7 @@ func markdownSections(r *Result, o Options) ([]section, error) {
 		all = append(all, section{name, "## " + escape.Replace(name) + "\n\n" + before + text + "\n", spare})
 	}
 	all = append(all, section{"finding", markdownHead(r), 0})
+	table("Gates", "", 0, r.gateGrid())
 	order := r.phaseOrder()
 	peak := r.peak()
 	if len(r.Strategies) > 0 {

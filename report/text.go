@@ -30,6 +30,7 @@ func WriteText(w io.Writer, r *Result, o Options) error {
 		t.width = 80
 	}
 	t.opening()
+	t.gates()
 	t.phases()
 	t.wholeRun()
 	t.resources()
@@ -90,6 +91,22 @@ func (t *textWriter) opening() {
 	}
 	if t.r.Measured {
 		t.prose(t.r.health(), "")
+	}
+	t.line("")
+}
+
+// gates writes how the gates went, each with what was measured below it: their expressions are too long
+// for a table of eighty columns.
+func (t *textWriter) gates() {
+	if len(t.r.Gates) == 0 {
+		return
+	}
+	t.line(t.r.gateCount())
+	for i := range t.r.Gates {
+		g := &t.r.Gates[i]
+		const indent = "         "
+		t.line(fmt.Sprintf("%-*s", len(indent), g.verdictWord()+" ") + wrapText(g.Expr, t.width-len(indent), indent))
+		t.line(indent + wrapText(g.finding(), t.width-len(indent), indent))
 	}
 	t.line("")
 }
@@ -271,7 +288,7 @@ func (t *textWriter) warnings() {
 // copying.
 func (t *textWriter) closing() {
 	if t.o.Dir != "" {
-		t.line("report  " + filepath.Join(t.o.Dir, "report.md"))
+		t.line("report  " + filepath.Join(t.o.Dir, "report.html"))
 	}
 	if t.r.Command != "" {
 		t.line("again   " + t.r.Command)

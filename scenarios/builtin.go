@@ -18,6 +18,9 @@ var builtins = []Info{
 	{"spike-equal-patience", "the same jump where all callers are equally patient and the service's own queue is as long: no queue beats another"},
 	{"autoscale-spike", "a step to ten times the load meets an autoscaler that looks at the queue"},
 	{"autoscale-spike-utilisation", "the same step where the autoscaler looks at the busy share: it scales later and slower"},
+	{"retry-storm", "a spike of ten seconds, after which immediate retries keep the service down; with a budget it recovers"},
+	{"thundering-herd", "two thousand jobs start at once; without jitter they come back at once"},
+	{"cache-stampede", "answers asked for 500 times a second expire together; a single flight asks once"},
 	{"azure-code", "a recorded code-completion service with its bursts; give a real trace with --trace FILE"},
 }
 

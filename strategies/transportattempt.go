@@ -38,8 +38,9 @@ func (t *transport) attempt(r sim.Request) sim.Reply {
 	defer cancel()
 	gone, handed := r.Gone.Then(cancel), c.handed.Then(cancel)
 	defer gone.Stop()
+	body, coding := c.packed(r)
 	var got *received
-	t.wall.Block(func() { got = c.exchange(ctx, r) })
+	t.wall.Block(func() { got = c.exchange(ctx, r, body, coding) })
 	handed.Stop()
 	switch {
 	case c.handed.Fired():
@@ -51,6 +52,24 @@ func (t *transport) attempt(r sim.Request) sim.Reply {
 		return sim.Reply{Outcome: sim.Timeout}
 	}
 	return c.reply(got, r)
+}
+
+// packed is the body as Via.Codec makes it, and the name of its coding; "" where it goes out as it is: one
+// too short, one that its sender has coded, or one too long to be kept.
+func (c *roundTrip) packed(r sim.Request) (replay, string) {
+	codec, plain := r.Via.Codec, c.body.text
+	if codec == nil {
+		return c.body, ""
+	}
+	if c.body.again == nil && len(plain) >= codec.Min && c.copy.Header.Get("Content-Encoding") == "" {
+		smaller := codec.Encode(plain, r.Gone, c.t.wall.Block)
+		if smaller != nil && len(smaller) < len(plain) {
+			codec.Book(len(plain), len(smaller))
+			return replay{text: smaller, length: int64(len(smaller))}, codec.Name
+		}
+	}
+	codec.Book(len(plain), len(plain))
+	return c.body, ""
 }
 
 // needless is an attempt of a call that has its answer, which is being read. It fails with that one's end
@@ -86,10 +105,12 @@ func (c *roundTrip) reply(got *received, r sim.Request) sim.Reply {
 // statusReason is the reason of an answer whose status is no success.
 func statusReason(status int) string { return "status-" + strconv.Itoa(status) }
 
-// outgoing makes the request of an attempt: the caller's, sent as Via says. Here is the place for whatever
-// else Via asks of a body or a header.
-func (c *roundTrip) outgoing(ctx context.Context, r sim.Request) (*http.Request, error) {
+// outgoing makes the request of an attempt: the caller's, sent as Via says.
+func (c *roundTrip) outgoing(ctx context.Context, r sim.Request, body replay, coding string) (*http.Request, error) {
 	out := c.copy.Clone(ctx)
+	if coding != "" {
+		out.Header.Set("Content-Encoding", coding)
+	}
 	out.Close = out.Close || r.Via.Fresh
 	if places := c.t.options.Endpoints; len(places) > 0 {
 		choice := r.Call + r.Attempt // another try goes to another place
@@ -102,12 +123,12 @@ func (c *roundTrip) outgoing(ctx context.Context, r sim.Request) (*http.Request,
 		}
 		out.URL.Scheme, out.URL.Host = place.Scheme, place.Host
 	}
-	return out, c.body.attach(out)
+	return out, body.attach(out)
 }
 
 // exchange sends one attempt and reads the answer, up to MaxBody bytes of it, outside the turn.
-func (c *roundTrip) exchange(ctx context.Context, r sim.Request) *received {
-	out, err := c.outgoing(ctx, r)
+func (c *roundTrip) exchange(ctx context.Context, r sim.Request, body replay, coding string) *received {
+	out, err := c.outgoing(ctx, r, body, coding)
 	if err != nil {
 		return &received{err: err}
 	}

@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // showIn writes the value of a gate in its unit.
 func showIn(unit string, x *float64) string {
@@ -16,6 +19,9 @@ func showIn(unit string, x *float64) string {
 		return showRate(x) + "/s"
 	case "x":
 		return showTimes(x) + " x"
+	}
+	if *x == math.Trunc(*x) && math.Abs(*x) < 1e15 {
+		return showCount(int64(*x)) // calls
 	}
 	return significant(*x)
 }

@@ -331,7 +331,7 @@ func TestOpenKnowsNamesFilesAndStdin(t *testing.T) {
 		t.Errorf("stdin: %v, %v", s, err)
 	}
 	_, err = Open("spike-100-100", nil)
-	if want := `unknown scenario "spike-100-100" (have spike-100-1000, spike-equal-patience, autoscale-spike, autoscale-spike-utilisation, azure-code; did you mean spike-100-1000?)`; err == nil || err.Error() != want {
+	if want := `unknown scenario "spike-100-100" (have spike-100-1000, spike-equal-patience, autoscale-spike, autoscale-spike-utilisation, retry-storm, thundering-herd, cache-stampede, azure-code; did you mean spike-100-1000?)`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	_, err = Open("nowhere/x.yaml", nil)

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,13 +150,6 @@ func TestTraceSaysWhatItLeftOut(t *testing.T) {
 	}
 	if got := parse(t, spike).Warnings(); got != nil {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestGatesAreSaidNotToBeJudged(t *testing.T) {
-	got := parse(t, spike+"gates: [p99 < 2s, success >= 85%]\n").Warnings()
-	if want := []string{"2 gates of the scenario not judged: this version reads gates and judges none"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -44,7 +44,8 @@ func TestEngineConserves(t *testing.T) {
 		same(t, "output tokens", e.totals.emitted, decoded)
 		if e.totals.preempted == 0 {
 			same(t, "tokens computed", e.totals.prefilled+e.totals.decoded, prompts+decoded-ok-e.totals.hits)
-		} else if cost.Recomputed <= 0 || cost.Recomputed > cost.Work {
+		} else if least := e.totals.hits == 0; least && cost.Recomputed <= 0 || cost.Recomputed < 0 || cost.Recomputed > cost.Work {
+			// Who was thrown out may find all of its blocks in the prefix cache again, and compute nothing twice.
 			t.Errorf("%d thrown out, %v of %v computed again", e.totals.preempted, cost.Recomputed, cost.Work)
 		}
 		// A step's time is shared in whole picoseconds, a sequence's work in whole nanoseconds.

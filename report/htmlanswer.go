@@ -82,8 +82,8 @@ func (r *Result) gateLine() string {
 		}
 	}
 	text := fmt.Sprintf("%s of %s pass", showCount(int64(passed)), showCounted(len(r.Gates), "gate"))
-	for _, i := range Failing(r.Gates) {
-		g := &r.Gates[i]
+	if failing := Failing(r.Gates); len(failing) > 0 {
+		g := &r.Gates[failing[0]]
 		text += fmt.Sprintf(": %s is %s", g.Expr, showIn(g.Unit, g.Measured))
 		if ci := showIntervalIn(g.Unit, g.Measured, g.CI); ci != noData {
 			text += " " + ci
@@ -91,7 +91,6 @@ func (r *Result) gateLine() string {
 		if g.Limit != nil {
 			text += ", limit " + showLimitIn(g.Unit, g.Limit)
 		}
-		break
 	}
 	return text + "."
 }

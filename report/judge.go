@@ -222,7 +222,6 @@ type estimate struct {
 	known            bool                        // there is an interval
 	why              string                      // there is none
 	tail             func(limit float64) float64 // p that the truth lies at or below a limit; nil: from the interval
-	scale            func(x float64) float64     // on which the spread is symmetrical; nil: as it is
 }
 
 func (e estimate) shown() *Interval {

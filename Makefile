@@ -11,9 +11,9 @@ VERSION ?=
 # Packages of `make test`, `make race` and `make bench`.
 PKG ?= ./...
 
-# Packages whose tests drive real sockets by the clock: they run one after the other, when nothing else
-# does, for on a busy machine they would measure the machine.
-TIMED := /internal/(harness|serve)$$
+# Packages whose tests drive real sockets by the clock, the manual's among them: they run one after the
+# other, when nothing else does, for on a busy machine they would measure the machine.
+TIMED := /internal/(harness|serve)$$|/headroom-dev/headroom$$
 inturn = { go test $(1) -json $$(go list $(PKG) | grep -vE '$(TIMED)' || echo ./fixtures) || true; \
 	go test $(1) -json -p 1 $$(go list $(PKG) | grep -E '$(TIMED)' || echo ./fixtures) || true; } | go run ./internal/testlog
 
